@@ -1,0 +1,226 @@
+// OpSchema: what an op is, written once, as a constant. Torch, Python, the server, the exporter, the tests and the docs
+// all read it.
+//
+//   // y[..., d] = x[..., d] / sqrt(mean_d(x[..., d]^2) + eps) * weight[d]
+//   inline constexpr OpSchema kRmsNorm =
+//       Op("rms_norm").In("x", "* D").In("weight", "D").Attr("eps", 1e-6).Out("y", "* D");
+//
+// Dims are separated by spaces. `*` at the front stands for any leading dims and binds as a whole; a capitalised name
+// binds a dim; an expression (`B+1`, `3*H*D`) is checked, or solved where it is a dim plus a number. Attribute names
+// (lower case) may stand in output dims. A mistake in a schema is a compile error.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "kernels/core/dim_expr.h"
+#include "kernels/core/dtype.h"
+#include "kernels/core/tensor_view.h"
+
+namespace strata {
+
+inline constexpr int kMaxInputs = 8;
+inline constexpr int kMaxOutputs = 4;
+inline constexpr int kMaxAttrs = 6;
+inline constexpr int kMaxDims = 10;
+
+// The dtypes that an argument takes. Arguments with the same letter have the same dtype in one call; '\0': on its own.
+struct TypeSpec {
+  DTypeSet set;
+  char letter;
+};
+inline constexpr DTypeSet kFloatDTypes = SetOf(DType::kF32) | SetOf(DType::kBF16) | SetOf(DType::kF64);
+inline constexpr DTypeSet kIndexDTypes = SetOf(DType::kI32) | SetOf(DType::kI64);
+inline constexpr TypeSpec kFloats = {kFloatDTypes, 'T'};
+inline constexpr TypeSpec kIndices = {kIndexDTypes, 'I'};
+inline constexpr TypeSpec kOffsets = {kIndexDTypes, 'C'};
+constexpr TypeSpec Only(DType dtype) { return {SetOf(dtype), '\0'}; }
+
+// What the values of an integer argument must satisfy; they are request data, so Invoke checks them on a CPU.
+enum class ValueRule : uint8_t {
+  kNone,
+  kIndex,    // 0 <= v < bound
+  kOffsets,  // first 0, never decreasing, last equal to bound
+};
+
+struct ArgSpec {
+  std::string_view name;
+  std::string_view dims_text;
+  TypeSpec type = kFloats;
+  bool optional = false;
+  bool strided = false;  // the kernel takes any strides as long as the last dim is contiguous
+  bool leading = false;  // begins with `*`
+  int rank = 0;          // of the part after `*`
+  std::array<DimExpr, kMaxRank> dims{};
+  ValueRule rule = ValueRule::kNone;
+  int bound = -1;  // index of the dim that kIndex and kOffsets refer to
+};
+
+enum class AttrKind : uint8_t { kFloat, kInt, kBool, kChoice };
+
+struct AttrSpec {
+  std::string_view name;
+  AttrKind kind = AttrKind::kFloat;
+  AttrValue default_value{.f = 0};
+  std::string_view choices;  // kChoice: "none|gelu|relu"; the value is the index
+};
+
+struct OpSchema {
+  std::string_view name;
+  std::string_view doc;  // the formula, one line
+  std::array<ArgSpec, kMaxInputs> inputs{};
+  std::array<AttrSpec, kMaxAttrs> attrs{};
+  std::array<ArgSpec, kMaxOutputs> outputs{};
+  std::array<std::string_view, kMaxDims> dim_names{};
+  int num_inputs = 0, num_attrs = 0, num_outputs = 0, num_dims = 0;
+  // The dim along which results are independent of their neighbours: "*" where the first output has one (the default),
+  // a dim's name, or, with `segments` set to an offsets argument, the runs of that dim. "": none.
+  std::string_view batch = "";
+  std::string_view segments = "";
+  // Dims whose size must be a multiple of another's ("H % G == 0") can be added here when an op needs one.
+
+  constexpr int FindDim(std::string_view dim) const {
+    for (int i = 0; i < num_dims; ++i) {
+      if (dim_names[static_cast<size_t>(i)] == dim) return i;
+    }
+    return -1;
+  }
+  constexpr int FindAttr(std::string_view attr) const {
+    for (int i = 0; i < num_attrs; ++i) {
+      if (attrs[static_cast<size_t>(i)].name == attr) return i;
+    }
+    return -1;
+  }
+  constexpr int FindInput(std::string_view input) const {
+    for (int i = 0; i < num_inputs; ++i) {
+      if (inputs[static_cast<size_t>(i)].name == input) return i;
+    }
+    return -1;
+  }
+
+  constexpr OpSchema Doc(std::string_view text) const {
+    OpSchema s = *this;
+    s.doc = text;
+    return s;
+  }
+  // An input tensor.
+  constexpr OpSchema In(std::string_view arg, std::string_view dims, TypeSpec type = kFloats) const {
+    OpSchema s = *this;
+    s.AddInput(arg, dims, type);
+    return s;
+  }
+  // An input tensor that may be absent.
+  constexpr OpSchema Optional(std::string_view arg, std::string_view dims, TypeSpec type = kFloats) const {
+    OpSchema s = *this;
+    s.AddInput(arg, dims, type).optional = true;
+    return s;
+  }
+  // An input tensor whose outer strides are free.
+  constexpr OpSchema Strided(std::string_view arg, std::string_view dims, TypeSpec type = kFloats) const {
+    OpSchema s = *this;
+    s.AddInput(arg, dims, type).strided = true;
+    return s;
+  }
+  // Integers in [0, size of the dim `of`).
+  constexpr OpSchema Index(std::string_view arg, std::string_view dims, std::string_view of) const {
+    OpSchema s = *this;
+    ArgSpec& spec = s.AddInput(arg, dims, kIndices);
+    spec.rule = ValueRule::kIndex;
+    spec.bound = s.DimIndex(of);
+    return s;
+  }
+  // Offsets of runs laid end to end along the dim `of`: B+1 numbers from 0 to its size, never decreasing.
+  constexpr OpSchema Offsets(std::string_view arg, std::string_view dims, std::string_view of) const {
+    OpSchema s = *this;
+    ArgSpec& spec = s.AddInput(arg, dims, strata::kOffsets);
+    spec.rule = ValueRule::kOffsets;
+    spec.bound = s.DimIndex(of);
+    return s;
+  }
+  constexpr OpSchema Attr(std::string_view attr, double default_value) const {
+    return AddAttr({attr, AttrKind::kFloat, {.f = default_value}, {}});
+  }
+  constexpr OpSchema Attr(std::string_view attr, int default_value) const {
+    return AddAttr({attr, AttrKind::kInt, {.i = default_value}, {}});
+  }
+  constexpr OpSchema Attr(std::string_view attr, bool default_value) const {
+    return AddAttr({attr, AttrKind::kBool, {.i = default_value}, {}});
+  }
+  // One of several words, the first by default; the kernel gets its index as an enum.
+  constexpr OpSchema Choice(std::string_view attr, std::string_view choices) const {
+    return AddAttr({attr, AttrKind::kChoice, {.i = 0}, choices});
+  }
+  // An output tensor: contiguous, of the dtype that `type`'s letter has, or of its one dtype.
+  constexpr OpSchema Out(std::string_view arg, std::string_view dims, TypeSpec type = kFloats) const {
+    OpSchema s = *this;
+    if (s.num_outputs == kMaxOutputs) SchemaError("too many outputs");
+    ArgSpec& spec = s.outputs[static_cast<size_t>(s.num_outputs++)];
+    s.Parse(spec, arg, dims, type);
+    if (s.num_outputs == 1 && spec.leading && s.batch.empty()) s.batch = "*";
+    return s;
+  }
+  constexpr OpSchema Batch(std::string_view dim) const {
+    OpSchema s = *this;
+    if (s.FindDim(dim) < 0) SchemaError("Batch names no dim");
+    s.batch = dim;
+    return s;
+  }
+  constexpr OpSchema Segments(std::string_view offsets) const {
+    OpSchema s = *this;
+    if (s.FindInput(offsets) < 0) SchemaError("Segments names no input");
+    s.segments = offsets;
+    s.batch = s.dim_names[static_cast<size_t>(s.inputs[static_cast<size_t>(s.FindInput(offsets))].bound)];
+    return s;
+  }
+
+ private:
+  constexpr int DimIndex(std::string_view dim) {
+    if (const int found = FindDim(dim); found >= 0) return found;
+    if (num_dims == kMaxDims) SchemaError("too many dims");
+    dim_names[static_cast<size_t>(num_dims)] = dim;
+    return num_dims++;
+  }
+  constexpr ArgSpec& AddInput(std::string_view arg, std::string_view dims, TypeSpec type) {
+    if (num_inputs == kMaxInputs) SchemaError("too many inputs");
+    ArgSpec& spec = inputs[static_cast<size_t>(num_inputs++)];
+    Parse(spec, arg, dims, type);
+    return spec;
+  }
+  constexpr OpSchema AddAttr(AttrSpec spec) const {
+    OpSchema s = *this;
+    if (s.num_attrs == kMaxAttrs) SchemaError("too many attributes");
+    s.attrs[static_cast<size_t>(s.num_attrs++)] = spec;
+    return s;
+  }
+  constexpr void Parse(ArgSpec& spec, std::string_view arg, std::string_view dims, TypeSpec type) {
+    spec.name = arg;
+    spec.dims_text = dims;
+    spec.type = type;
+    const auto resolve = [this](std::string_view word) -> DimExpr::Token {
+      if (word[0] >= 'A' && word[0] <= 'Z') return {DimExpr::Code::kDim, DimIndex(word)};
+      if (FindAttr(word) < 0) SchemaError("a dim expression names no attribute declared before it");
+      return {DimExpr::Code::kAttr, FindAttr(word)};
+    };
+    while (!dims.empty()) {
+      const size_t space = dims.find(' ');
+      const std::string_view word = dims.substr(0, space);
+      dims = space == std::string_view::npos ? std::string_view() : dims.substr(space + 1);
+      if (word == "*") {
+        if (spec.leading || spec.rank > 0) SchemaError("`*` stands at the front, once");
+        spec.leading = true;
+        continue;
+      }
+      if (spec.rank == kMaxRank) SchemaError("too many dims in one argument");
+      spec.dims[static_cast<size_t>(spec.rank++)] = DimParser(word, resolve).Parse();
+    }
+  }
+};
+
+constexpr OpSchema Op(std::string_view name) {
+  OpSchema s;
+  s.name = name;
+  return s;
+}
+
+}  // namespace strata

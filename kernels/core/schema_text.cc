@@ -1,0 +1,136 @@
+#include "kernels/core/schema_text.h"
+
+#include <charconv>
+#include <cstdint>
+
+namespace strata {
+namespace {
+
+std::string FloatText(double value) {
+  char buffer[32];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
+  std::string text(buffer, end);
+  // Torch reads "1" as an int.
+  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+}
+
+std::string_view KindText(AttrKind kind) {
+  constexpr std::string_view kKinds[] = {"float", "int", "bool", "choice"};
+  return kKinds[static_cast<size_t>(kind)];
+}
+
+std::string DefaultText(const AttrSpec& attr) {
+  if (attr.kind == AttrKind::kFloat) return FloatText(attr.default_value.f);
+  if (attr.kind == AttrKind::kBool) return attr.default_value.i ? "True" : "False";
+  return std::to_string(attr.default_value.i);
+}
+
+std::string_view RuleText(ValueRule rule) {
+  constexpr std::string_view kRules[] = {"", "index", "offsets"};
+  return kRules[static_cast<size_t>(rule)];
+}
+
+std::string Quoted(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::string DTypeList(DTypeSet set) {
+  std::string out = "[";
+  for (int i = 0; i < kNumDTypes; ++i) {
+    if (!Contains(set, static_cast<DType>(i))) continue;
+    out += (out.size() > 1 ? ", " : "") + Quoted(NameOf(static_cast<DType>(i)));
+  }
+  return out + "]";
+}
+
+std::string ArgJson(const OpSchema& schema, const ArgSpec& arg) {
+  std::string out = "{\"name\": " + Quoted(arg.name) + ", \"dims\": " + Quoted(arg.dims_text) +
+                    ", \"dtypes\": " + DTypeList(arg.type.set) +
+                    ", \"type\": " + Quoted(arg.type.letter ? std::string(1, arg.type.letter) : std::string()) +
+                    ", \"optional\": " + (arg.optional ? "true" : "false") +
+                    ", \"strided\": " + (arg.strided ? "true" : "false") + ", \"rule\": " + Quoted(RuleText(arg.rule));
+  if (arg.bound >= 0) out += ", \"bound\": " + Quoted(schema.dim_names[static_cast<size_t>(arg.bound)]);
+  return out + "}";
+}
+
+std::string AttrJson(const AttrSpec& attr) {
+  std::string value = DefaultText(attr);
+  if (attr.kind == AttrKind::kBool) value = attr.default_value.i ? "true" : "false";
+  return "{\"name\": " + Quoted(attr.name) + ", \"kind\": " + Quoted(KindText(attr.kind)) + ", \"default\": " + value +
+         ", \"choices\": " + Quoted(attr.choices) + "}";
+}
+
+template <class Items, class F>
+std::string Join(const Items& items, int count, F&& text) {
+  std::string out;
+  for (int i = 0; i < count; ++i) out += (i ? ", " : "") + text(items[static_cast<size_t>(i)]);
+  return out;
+}
+
+}  // namespace
+
+std::string DTypeSetText(DTypeSet set) {
+  std::string out;
+  for (int i = 0; i < kNumDTypes; ++i) {
+    if (!Contains(set, static_cast<DType>(i))) continue;
+    const bool last = (set >> (i + 1)) == 0;
+    out += (out.empty() ? "" : last ? " or " : ", ") + std::string(NameOf(static_cast<DType>(i)));
+  }
+  return out;
+}
+
+std::string TorchSchema(const OpSchema& schema) {
+  std::string out = std::string(schema.name) + "(";
+  out += Join(schema.inputs, schema.num_inputs, [](const ArgSpec& arg) {
+    return std::string(arg.optional ? "Tensor? " : "Tensor ") + std::string(arg.name);
+  });
+  for (int i = 0; i < schema.num_attrs; ++i) {
+    const AttrSpec& attr = schema.attrs[static_cast<size_t>(i)];
+    // A choice travels as its index: torch's stable ABI has no cheap string.
+    const std::string_view type = attr.kind == AttrKind::kChoice ? "int" : KindText(attr.kind);
+    out += (schema.num_inputs + i > 0 ? ", " : "") + std::string(type) + " " + std::string(attr.name) + "=" +
+           DefaultText(attr);
+  }
+  if (schema.num_outputs == 1) return out + ") -> Tensor";
+  return out + ") -> (" +
+         Join(schema.outputs, schema.num_outputs, [](const ArgSpec&) { return std::string("Tensor"); }) + ")";
+}
+
+std::string CanonicalText(const OpSchema& schema) {
+  const auto arg = [&](const ArgSpec& a) { return ArgJson(schema, a); };
+  return std::string(schema.name) + "(" + Join(schema.inputs, schema.num_inputs, arg) + "; " +
+         Join(schema.attrs, schema.num_attrs, AttrJson) + ") -> (" + Join(schema.outputs, schema.num_outputs, arg) +
+         ")";
+}
+
+std::string SchemaHash(const OpSchema& schema) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : CanonicalText(schema)) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out(16, '0');
+  for (int i = 15; i >= 0; --i, hash >>= 4) out[static_cast<size_t>(i)] = kHex[hash & 15];
+  return out;
+}
+
+std::string SchemaJson(const OpDef& op) {
+  const OpSchema& s = *op.schema;
+  const auto arg = [&](const ArgSpec& a) { return ArgJson(s, a); };
+  std::string rows;
+  for (const Variant& row : op.variants) {
+    rows += (rows.empty() ? "" : ", ") + ("{\"name\": " + Quoted(row.name)) +
+            ", \"device\": " + Quoted(row.device == DeviceType::kCpu ? "cpu" : "cuda") +
+            ", \"numerics\": " + Quoted(row.numerics) + "}";
+  }
+  return "{\"name\": " + Quoted(s.name) + ", \"doc\": " + Quoted(s.doc) + ", \"torch\": " + Quoted(TorchSchema(s)) +
+         ", \"hash\": " + Quoted(SchemaHash(s)) + ", \"batch\": " + Quoted(s.batch) +
+         ", \"segments\": " + Quoted(s.segments) + ",\n  \"inputs\": [" + Join(s.inputs, s.num_inputs, arg) +
+         "],\n  \"attrs\": [" + Join(s.attrs, s.num_attrs, AttrJson) + "],\n  \"outputs\": [" +
+         Join(s.outputs, s.num_outputs, arg) + "],\n  \"variants\": [" + rows + "]}";
+}
+
+}  // namespace strata

@@ -1,0 +1,193 @@
+// Loads, stores, and sums over a row, the same bits at every vector width. Included once per SIMD target.
+//
+// A sum runs in 64 virtual lanes: element i adds to lane i mod 64, then the lanes fold 32, 16, 8, 4, 2, 1. A width of
+// 4, 8 or 16 does the same additions (docs/design/numerics.md).
+//
+//   const float sum = LaneSum(d, n, [&](auto acc, auto at) { const auto v = at(x); return hn::MulAdd(v, v, acc); });
+//   Map(d, n, y, [&](auto at) { return hn::Mul(at(x), scale); });
+#if defined(STRATA_KERNELS_SIMD_ROW_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef STRATA_KERNELS_SIMD_ROW_INL_H_
+#undef STRATA_KERNELS_SIMD_ROW_INL_H_
+#else
+#define STRATA_KERNELS_SIMD_ROW_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "kernels/core/dtype.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace strata {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+inline constexpr size_t kVirtualLanes = 64;
+// Sums over rows (of a weight's gradient, say) and dot products add in order, in blocks of this length.
+inline constexpr size_t kSumBlock = 256;
+
+// What a dtype is computed in: bfloat16 in float32, the others as they are.
+template <class T>
+using ComputeType = std::conditional_t<std::is_same_v<T, double>, double, float>;
+
+// Round to nearest even by hand: Highway 1.0.3's DemoteTo truncates.
+template <class D>
+HWY_INLINE void StoreBF16(hn::Vec<D> v, [[maybe_unused]] D d, BF16* p) {
+  const hn::RebindToUnsigned<D> du;
+  const hn::RebindToSigned<D> di;
+  const hn::Rebind<uint16_t, D> d16;
+  const auto u = hn::BitCast(du, v);
+  const auto odd = hn::And(hn::ShiftRight<16>(u), hn::Set(du, 1u));
+  const auto rounded = hn::Add(hn::Add(u, hn::Set(du, 0x7fffu)), odd);
+  const auto nan = hn::RebindMask(du, hn::IsNaN(v));
+  const auto top = hn::ShiftRight<16>(hn::IfThenElse(nan, hn::Set(du, 0x7fc00000u), rounded));
+  hn::StoreU(hn::DemoteTo(d16, hn::BitCast(di, top)), d16, reinterpret_cast<uint16_t*>(p));
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* p) {
+  return hn::LoadU(d, p);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> Load(D d, const BF16* p) {
+  const hn::Rebind<uint16_t, D> d16;
+  const hn::RebindToUnsigned<D> du;
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(du, hn::LoadU(d16, reinterpret_cast<const uint16_t*>(p)))));
+}
+template <class D>
+HWY_INLINE void Store(hn::Vec<D> v, D d, hn::TFromD<D>* p) {
+  hn::StoreU(v, d, p);
+}
+template <class D>
+HWY_INLINE void Store(hn::Vec<D> v, D d, BF16* p) {
+  StoreBF16(v, d, p);
+}
+
+// The first `n` lanes from memory, zeros above; nothing past p[n-1] is read.
+template <class D>
+HWY_INLINE hn::Vec<D> LoadN(D d, const hn::TFromD<D>* p, size_t n) {
+  return hn::MaskedLoad(hn::FirstN(d, n), d, p);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> LoadN(D d, const BF16* p, size_t n) {
+  // 16-bit lanes have no masked load on AVX2.
+  HWY_ALIGN BF16 buffer[hn::MaxLanes(D())] = {};
+  std::memcpy(buffer, p, n * sizeof(BF16));
+  return Load(d, buffer);
+}
+template <class D>
+HWY_INLINE void StoreN(hn::Vec<D> v, D d, hn::TFromD<D>* p, size_t n) {
+  hn::BlendedStore(v, hn::FirstN(d, n), d, p);
+}
+template <class D>
+HWY_INLINE void StoreN(hn::Vec<D> v, D d, BF16* p, size_t n) {
+  HWY_ALIGN BF16 buffer[hn::MaxLanes(D())];
+  StoreBF16(v, d, buffer);
+  std::memcpy(p, buffer, n * sizeof(BF16));
+}
+
+// The place that a lambda is asked about: a whole vector at `i`, ...
+template <class D>
+struct At {
+  D d;
+  size_t i;
+  template <class T>
+  HWY_INLINE hn::Vec<D> operator()(const T* p) const {
+    return Load(d, p + i);
+  }
+  // Zero where there is no element: for terms that are not zero at zero, such as (x - mean)^2.
+  HWY_INLINE hn::Vec<D> Keep(hn::Vec<D> v) const { return v; }
+  HWY_INLINE hn::Vec<D> KeepOr(hn::Vec<D> v, hn::Vec<D>) const { return v; }
+  template <class T>
+  HWY_INLINE void Put(hn::Vec<D> v, T* p) const {
+    Store(v, d, p + i);
+  }
+};
+// ... or the first `n` lanes of one.
+template <class D>
+struct AtTail {
+  D d;
+  size_t i, n;
+  template <class T>
+  HWY_INLINE hn::Vec<D> operator()(const T* p) const {
+    return LoadN(d, p + i, n);
+  }
+  HWY_INLINE hn::Vec<D> Keep(hn::Vec<D> v) const { return hn::IfThenElseZero(hn::FirstN(d, n), v); }
+  HWY_INLINE hn::Vec<D> KeepOr(hn::Vec<D> v, hn::Vec<D> other) const {
+    return hn::IfThenElse(hn::FirstN(d, n), v, other);
+  }
+  template <class T>
+  HWY_INLINE void Put(hn::Vec<D> v, T* p) const {
+    StoreN(v, d, p + i, n);
+  }
+};
+
+// Folds [0, n) into 64 virtual lanes with `step(acc, at)`, and the lanes into one number with `combine`.
+template <class D, class Step, class Combine>
+HWY_INLINE hn::TFromD<D> LaneFold(D d, size_t n, hn::TFromD<D> start, Step step, Combine combine) {
+  constexpr size_t kLanes = hn::MaxLanes(D()), kVectors = kVirtualLanes / kLanes;
+  hn::Vec<D> acc[kVectors];
+  for (size_t r = 0; r < kVectors; ++r) acc[r] = hn::Set(d, start);
+  size_t i = 0;
+  for (; i + kVirtualLanes <= n; i += kVirtualLanes) {
+    for (size_t r = 0; r < kVectors; ++r) acc[r] = step(acc[r], At<D>{d, i + r * kLanes});
+  }
+  for (size_t r = 0; i < n; ++r, i += kLanes) {
+    acc[r] = n - i >= kLanes ? step(acc[r], At<D>{d, i}) : step(acc[r], AtTail<D>{d, i, n - i});
+  }
+  for (size_t half = kVectors / 2; half > 0; half /= 2) {
+    for (size_t r = 0; r < half; ++r) acc[r] = combine(acc[r], acc[r + half]);
+  }
+  HWY_ALIGN hn::TFromD<D> lanes[kLanes];
+  hn::Store(acc[0], d, lanes);
+  const hn::CappedTag<hn::TFromD<D>, 1> d1;
+  for (size_t half = kLanes / 2; half > 0; half /= 2) {
+    for (size_t j = 0; j < half; ++j) {
+      lanes[j] = hn::GetLane(combine(hn::Set(d1, lanes[j]), hn::Set(d1, lanes[j + half])));
+    }
+  }
+  return lanes[0];
+}
+
+// step: acc + term. A term must be zero above the tail (loads are; see At::Keep).
+template <class D, class Step>
+HWY_INLINE hn::TFromD<D> LaneSum(D d, size_t n, Step step) {
+  return LaneFold(d, n, hn::TFromD<D>(0), step, [](auto a, auto b) { return hn::Add(a, b); });
+}
+
+// The largest element of p[0..n), -inf for none. A NaN may be passed over: callers must see it in what they do next.
+template <class D, class T>
+HWY_INLINE hn::TFromD<D> LaneMax(D d, size_t n, const T* p) {
+  const auto lowest = hn::Set(d, -std::numeric_limits<hn::TFromD<D>>::infinity());
+  return LaneFold(
+      d, n, -std::numeric_limits<hn::TFromD<D>>::infinity(),
+      [&](auto acc, auto at) { return hn::Max(acc, at.KeepOr(at(p), lowest)); },
+      [](auto a, auto b) { return hn::Max(a, b); });
+}
+
+// Calls visit(at) for every vector of [0, n), the last one perhaps in part.
+template <class D, class Visit>
+HWY_INLINE void ForEachVector(D d, size_t n, Visit visit) {
+  constexpr size_t kLanes = hn::MaxLanes(D());
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) visit(At<D>{d, i});
+  if (i < n) visit(AtTail<D>{d, i, n - i});
+}
+
+// out[i] = f(at i)
+template <class D, class T, class F>
+HWY_INLINE void Map(D d, size_t n, T* out, F f) {
+  ForEachVector(d, n, [&](auto at) { at.Put(f(at), out); });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strata
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard, toggled per target

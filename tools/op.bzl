@@ -1,0 +1,58 @@
+"""op(): everything about one operator from the files of its folder. Adding one: docs/add_an_op.md."""
+
+load("//tools:cuda.bzl", "cuda_library")
+
+# SIMD kernels start at AVX2 with FMA: nothing older gives the same bits. Highway adds the newer targets itself.
+SIMD_COPTS = select({
+    "//kernels:x86_64": ["-march=x86-64-v3", "-maes", "-mpclmul"],
+    "//conditions:default": [],
+})
+
+_CORE = ["//kernels/core"]
+
+def op(name, cuda = False, deps = []):
+    """Makes //kernels/ops/<name> from <name>.h, <name>_ref.cc, <name>_cpu.cc, <name>_op.cc and what else is there.
+
+    Args:
+      name: the op's name and its folder's.
+      cuda: there is a <name>_cuda.cu.
+      deps: what its kernels share beyond //kernels/core and //kernels/simd.
+    """
+    visibility = ["//kernels:__subpackages__", "//systems:__subpackages__", "//research:__subpackages__", "//tests:__subpackages__"]
+    native.cc_library(name = name + "_h", hdrs = [name + ".h"], deps = _CORE, visibility = visibility)
+    native.cc_library(
+        name = name + "_cpu",
+        srcs = [name + "_cpu.cc"],
+        copts = SIMD_COPTS,
+        deps = [":" + name + "_h", "//kernels/simd"] + deps,
+    )
+    native.cc_library(
+        name = name,
+        srcs = [name + "_ref.cc", name + "_op.cc"],
+        hdrs = [name + ".h"],
+        deps = [":" + name + "_cpu", "//kernels/simd:targets"] + _CORE,
+        visibility = visibility,
+    )
+    native.filegroup(name = "python", srcs = [name + ".py"], visibility = visibility)
+    if cuda:
+        cuda_library(
+            name = name + "_cuda",
+            srcs = [name + "_cuda.cu"],
+            copts = ["-fmad=false"],  # rounding is part of the definition, as -ffp-contract=off on the CPU
+            deps = [":" + name + "_h"],
+            visibility = visibility,
+        )
+    if native.glob([name + "_test.cc"]):
+        native.cc_test(
+            name = name + "_test",
+            size = "small",
+            srcs = [name + "_test.cc"],
+            deps = [":" + name, "//kernels/simd:targets", "//kernels/testing:op_tester", "//third_party:gtest_main"],
+        )
+    if native.glob([name + "_bench.cc"]):
+        native.cc_binary(
+            name = name + "_bench",
+            srcs = [name + "_bench.cc"],
+            tags = ["manual"],
+            deps = [":" + name, "//kernels/base:thread_pool", "//third_party:benchmark_main"],
+        )
