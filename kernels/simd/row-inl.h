@@ -50,43 +50,45 @@ HWY_INLINE void StoreBF16(hn::Vec<D> v, [[maybe_unused]] D d, BF16* p) {
   hn::StoreU(hn::DemoteTo(d16, hn::BitCast(di, top)), d16, reinterpret_cast<uint16_t*>(p));
 }
 
+// Read and Write take any address. (Named unlike Highway's Load and Store, which argument-dependent lookup would find
+// in their place, and which want alignment.)
 template <class D>
-HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* p) {
+HWY_INLINE hn::Vec<D> Read(D d, const hn::TFromD<D>* p) {
   return hn::LoadU(d, p);
 }
 template <class D>
-HWY_INLINE hn::Vec<D> Load(D d, const BF16* p) {
+HWY_INLINE hn::Vec<D> Read(D d, const BF16* p) {
   const hn::Rebind<uint16_t, D> d16;
   const hn::RebindToUnsigned<D> du;
   return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(du, hn::LoadU(d16, reinterpret_cast<const uint16_t*>(p)))));
 }
 template <class D>
-HWY_INLINE void Store(hn::Vec<D> v, D d, hn::TFromD<D>* p) {
+HWY_INLINE void Write(hn::Vec<D> v, D d, hn::TFromD<D>* p) {
   hn::StoreU(v, d, p);
 }
 template <class D>
-HWY_INLINE void Store(hn::Vec<D> v, D d, BF16* p) {
+HWY_INLINE void Write(hn::Vec<D> v, D d, BF16* p) {
   StoreBF16(v, d, p);
 }
 
 // The first `n` lanes from memory, zeros above; nothing past p[n-1] is read.
 template <class D>
-HWY_INLINE hn::Vec<D> LoadN(D d, const hn::TFromD<D>* p, size_t n) {
+HWY_INLINE hn::Vec<D> ReadN(D d, const hn::TFromD<D>* p, size_t n) {
   return hn::MaskedLoad(hn::FirstN(d, n), d, p);
 }
 template <class D>
-HWY_INLINE hn::Vec<D> LoadN(D d, const BF16* p, size_t n) {
+HWY_INLINE hn::Vec<D> ReadN(D d, const BF16* p, size_t n) {
   // 16-bit lanes have no masked load on AVX2.
   HWY_ALIGN BF16 buffer[hn::MaxLanes(D())] = {};
   std::memcpy(buffer, p, n * sizeof(BF16));
-  return Load(d, buffer);
+  return Read(d, buffer);
 }
 template <class D>
-HWY_INLINE void StoreN(hn::Vec<D> v, D d, hn::TFromD<D>* p, size_t n) {
+HWY_INLINE void WriteN(hn::Vec<D> v, D d, hn::TFromD<D>* p, size_t n) {
   hn::BlendedStore(v, hn::FirstN(d, n), d, p);
 }
 template <class D>
-HWY_INLINE void StoreN(hn::Vec<D> v, D d, BF16* p, size_t n) {
+HWY_INLINE void WriteN(hn::Vec<D> v, D d, BF16* p, size_t n) {
   HWY_ALIGN BF16 buffer[hn::MaxLanes(D())];
   StoreBF16(v, d, buffer);
   std::memcpy(p, buffer, n * sizeof(BF16));
@@ -99,14 +101,14 @@ struct At {
   size_t i;
   template <class T>
   HWY_INLINE hn::Vec<D> operator()(const T* p) const {
-    return Load(d, p + i);
+    return Read(d, p + i);
   }
   // Zero where there is no element: for terms that are not zero at zero, such as (x - mean)^2.
   HWY_INLINE hn::Vec<D> Keep(hn::Vec<D> v) const { return v; }
   HWY_INLINE hn::Vec<D> KeepOr(hn::Vec<D> v, hn::Vec<D>) const { return v; }
   template <class T>
   HWY_INLINE void Put(hn::Vec<D> v, T* p) const {
-    Store(v, d, p + i);
+    Write(v, d, p + i);
   }
 };
 // ... or the first `n` lanes of one.
@@ -116,7 +118,7 @@ struct AtTail {
   size_t i, n;
   template <class T>
   HWY_INLINE hn::Vec<D> operator()(const T* p) const {
-    return LoadN(d, p + i, n);
+    return ReadN(d, p + i, n);
   }
   HWY_INLINE hn::Vec<D> Keep(hn::Vec<D> v) const { return hn::IfThenElseZero(hn::FirstN(d, n), v); }
   HWY_INLINE hn::Vec<D> KeepOr(hn::Vec<D> v, hn::Vec<D> other) const {
@@ -124,7 +126,7 @@ struct AtTail {
   }
   template <class T>
   HWY_INLINE void Put(hn::Vec<D> v, T* p) const {
-    StoreN(v, d, p + i, n);
+    WriteN(v, d, p + i, n);
   }
 };
 

@@ -1,0 +1,75 @@
+#include "kernels/testing/run.h"
+
+#include <cstring>
+
+#include "kernels/base/check.h"
+#include "kernels/base/thread_pool.h"
+#include "kernels/core/invoke.h"
+#include "kernels/simd/targets.h"
+
+namespace strata {
+namespace {
+
+constexpr size_t kGuard = 128;
+
+// One run with outputs that hold `fill` before it; a kernel that skips an element leaves it there.
+Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& options, std::byte fill, Outputs* out) {
+  ThreadPool pool(options.threads);
+  AlignedBuffer scratch, prepared;
+  OpContext context;
+  context.parallel = &pool;
+  context.scratch = &scratch;
+  context.row = options.row;
+  Call call = sample.call;
+  if (options.prepared && op.prepare.input >= 0) {
+    TensorView& argument = call.inputs[static_cast<size_t>(op.prepare.input)];
+    if (const size_t bytes = op.prepare.bytes(argument); bytes > 0) {
+      argument.prepared = prepared.Reserve(bytes);
+      op.prepare.run(argument, prepared.data());
+    }
+  }
+  *out = {};
+  const Status status = Invoke(op, context, call, [&](Call& c) {
+    for (int i = 0; i < op.schema->num_outputs; ++i) {
+      TensorView& view = c.outputs[static_cast<size_t>(i)];
+      const size_t bytes = static_cast<size_t>(view.numel()) * SizeOf(view.dtype);
+      out->memory.emplace_back(bytes + kGuard, fill);
+      view.data = out->memory.back().data();
+      out->views.push_back(view);
+    }
+    return Status();
+  });
+  if (!status.ok()) return status;
+  for (size_t i = 0; i < out->memory.size(); ++i) {
+    auto& memory = out->memory[i];
+    for (size_t g = memory.size() - kGuard; g < memory.size(); ++g) {
+      STRATA_CHECK(memory[g] == fill, "a kernel wrote past the end of an output");
+    }
+    memory.resize(memory.size() - kGuard);
+    out->views[i].data = memory.data();
+  }
+  return {};
+}
+
+}  // namespace
+
+Status TrySample(const OpDef& op, const OwnedCall& sample, const RunOptions& options, Outputs* outputs) {
+  STRATA_CHECK(ForceSimdTargetForTest(options.target), "no such SIMD target");
+  Status status = RunFilled(op, sample, options, std::byte{0xA5}, outputs);
+  Outputs again;
+  if (status.ok()) {
+    status = RunFilled(op, sample, options, std::byte{0x5A}, &again);
+    STRATA_CHECK(again.memory == outputs->memory, "a kernel left an element unwritten, or gives two answers");
+  }
+  ForceSimdTargetForTest("");
+  return status;
+}
+
+Outputs RunSample(const OpDef& op, const OwnedCall& sample, const RunOptions& options) {
+  Outputs outputs;
+  const Status status = TrySample(op, sample, options, &outputs);
+  STRATA_CHECK(status.ok(), status.message().c_str());
+  return outputs;
+}
+
+}  // namespace strata
