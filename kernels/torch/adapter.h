@@ -1,0 +1,45 @@
+// The generic adapter: one boxed torch function for every operator of a table. No code per operator.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "kernels/core/op_def.h"
+#include "kernels/torch/handle.h"
+
+namespace strata::torch_adapter {
+
+// What a device's library gives the adapter.
+struct DeviceHooks {
+  DeviceType device = DeviceType::kCpu;
+  int32_t torch_device_type = 0;
+  // Runs `body` with the device of `index` current and its stream set in the context; nullptr: a plain call.
+  void (*with_device)(int32_t index, OpContext& context, FunctionRef<void()> body) = nullptr;
+};
+
+// Takes the arguments of one call from torch's stack, invokes the operator, puts the results there. Throws
+// std::runtime_error with Invoke's message.
+void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack);
+
+// A boxed function gets no operator handle, hence one instance for each operator.
+template <const auto& kOps, size_t kIndex, const DeviceHooks& kHooks>
+void Boxed(StableIValue* stack, uint64_t, uint64_t) {
+  RunBoxed(kOps[kIndex], kHooks, stack);
+}
+
+// Registers the kernels of one folder's table with torch's `library` handle.
+template <const auto& kOps, const DeviceHooks& kHooks>
+void RegisterKernels(TorchLibraryHandle library) {
+  constexpr uint64_t kBuiltFor = 0x020a000000000000;  // torch 2.10
+  [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
+    (Check(torch_library_impl(library, std::string(kOps[kIndex].schema->name).c_str(), &Boxed<kOps, kIndex, kHooks>,
+                              kBuiltFor),
+           "library_impl"),
+     ...);
+  }(std::make_index_sequence<std::tuple_size_v<std::remove_cvref_t<decltype(kOps)>>>());
+}
+
+}  // namespace strata::torch_adapter

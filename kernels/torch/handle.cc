@@ -1,0 +1,34 @@
+#include "kernels/torch/handle.h"
+
+#include <array>
+
+namespace strata::torch_adapter {
+namespace {
+
+// Torch's code of each DType, in order.
+const std::array<int32_t, kNumDTypes>& Codes() {
+  static const std::array<int32_t, kNumDTypes> codes = {
+      aoti_torch_dtype_float32(), aoti_torch_dtype_bfloat16(), aoti_torch_dtype_float64(), aoti_torch_dtype_int32(),
+      aoti_torch_dtype_int64(),   aoti_torch_dtype_uint8(),    aoti_torch_dtype_bool()};
+  return codes;
+}
+
+}  // namespace
+
+std::optional<DType> FromTorch(int32_t dtype) {
+  for (size_t i = 0; i < Codes().size(); ++i) {
+    if (Codes()[i] == dtype) return static_cast<DType>(i);
+  }
+  return std::nullopt;
+}
+
+int32_t ToTorch(DType dtype) { return Codes()[static_cast<size_t>(dtype)]; }
+
+std::string TorchDTypeName(int32_t dtype) {
+  if (const auto known = FromTorch(dtype)) return std::string(NameOf(*known));
+  if (dtype == aoti_torch_dtype_float16()) return "float16";
+  if (dtype == aoti_torch_dtype_int8()) return "int8";
+  return "number " + std::to_string(dtype) + " of torch";
+}
+
+}  // namespace strata::torch_adapter
