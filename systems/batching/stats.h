@@ -49,8 +49,8 @@ struct TaskRecord {  // one per accepted task, when it is answered
 
 // Called on the scheduler's executor; must be quick and must not call the scheduler. Histograms hang on these.
 struct Observer {
-  std::function<void(const BatchRecord&)> on_batch;
-  std::function<void(const TaskRecord&)> on_task;
+  std::function<void(const BatchRecord&)> on_batch = {};
+  std::function<void(const TaskRecord&)> on_task = {};
 };
 
 // The end of a drain. dropped is accepted - answered: counted, not assumed.

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "systems/batching/batch_queue.h"
@@ -30,13 +31,18 @@ struct Task {
 
 // Runs a batch on a worker thread. `slot` is below num_executors and no two running batches share one, so it can name
 // an arena. A status that is not OK is given to every task of this batch, and to none of another.
-// REQUIRES: does not throw; does not keep a Task* after it returns.
+// REQUIRES: does not throw; may be called by num_executors threads at once; does not keep a Task* after it returns.
 using RunBatch = std::function<absl::Status(size_t slot, std::span<Task* const> batch)>;
 
+// Constructed, not an aggregate: g++ 12 destroys the parts of a braced aggregate twice if it is written inside a
+// co_await expression.
 struct Submission {
-  std::unique_ptr<Work> work;   // REQUIRES: not null
-  int64_t cost = 1;             // rows or tokens
-  int64_t timeout_us = kNever;  // work that has not begun by then is answered with kDeadlineExceeded
+  explicit Submission(std::unique_ptr<Work> work, int64_t cost = 1, int64_t timeout_us = kNever)
+      : work(std::move(work)), cost(cost), timeout_us(timeout_us) {}
+
+  std::unique_ptr<Work> work;  // REQUIRES: not null
+  int64_t cost;                // rows or tokens
+  int64_t timeout_us;          // work that has not begun by then is answered with kDeadlineExceeded
 };
 
 // What became of a submission. `work` is null if a running task was cancelled: the batch still has it.
