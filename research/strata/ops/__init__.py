@@ -1,0 +1,49 @@
+"""Every operator of the kernel library as a function: `strata.ops.rms_norm(x, weight, eps=1e-6)`.
+
+The functions, their fakes and their gradients are made from the library's own table, so an operator that is added to
+kernels/ops is here without another line. `strata.ops.schemas` has the table; `strata.ops.definition(name)` the
+operator's Python file (plain PyTorch definition and test samples).
+"""
+
+import importlib.util
+import pathlib
+
+import torch
+
+from .. import _library
+from . import _autograd, _fake, _front, _schema
+
+schemas = _schema.parse(_library.load())
+
+
+def definition(name):
+    """The module kernels/ops/<folder>/<folder>.py that belongs to an operator, or None."""
+    folder = name.removesuffix("_backward")
+    for path in (
+        pathlib.Path(__file__).parent / "_definitions" / f"{folder}.py",
+        _library.ROOT / "kernels" / "ops" / folder / f"{folder}.py",
+    ):
+        if path.exists():
+            spec = importlib.util.spec_from_file_location(f"strata.ops._definitions.{folder}", path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+    return None
+
+
+def _install(schema):
+    name = f"strata::{schema.name}"
+    torch.library.register_fake(name, _fake.make(schema))
+    custom = getattr(definition(schema.name), "backward", None) if not schema.name.endswith("_backward") else None
+    rule = _autograd.make(schema, schemas, custom)
+    function = None
+    if rule is not None:
+        _autograd.register(rule)
+        function = _autograd.function(rule, getattr(torch.ops.strata, schema.name).default)
+    return _front.make(schema, function)
+
+
+for _name, _value in schemas.items():
+    globals()[_name] = _install(_value)
+
+__all__ = ["definition", "schemas", *schemas]
