@@ -6,7 +6,7 @@
     strata.export(model, example, path="bundle")
 """
 
-from . import ops
+from . import export, ops, runtime
 
 __version__ = "0.1.0"
-__all__ = ["ops"]
+__all__ = ["export", "ops", "runtime"]

@@ -1,0 +1,86 @@
+"""Writes a bundle: all of it, or nothing (docs/formats/bundle.md)."""
+
+import datetime
+import json
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+
+import torch
+from safetensors.torch import save_file
+
+from .. import ops
+from ._errors import ExportError
+
+FORMAT_VERSION = 1
+
+
+def _manifest(name, entry_name, entry, layout, embeddings, provenance, description, version):
+    used = sorted({step["op"] for step in entry["steps"] if "op" in step})
+    manifest = {
+        "format": "strata-bundle",
+        "version": FORMAT_VERSION,
+        "name": name,
+        "model_version": version,
+        "description": description,
+        "entry_points": {entry_name: layout},
+        "default_entry_point": entry_name,
+        "ops": {op: ops.schemas[op].hash for op in used},
+        "numerics": sorted({ops.schemas[op].variants[0]["numerics"] for op in used}),
+        "provenance": provenance | {"torch": torch.__version__.split("+")[0], "created": _now()},
+    }
+    if embeddings:
+        manifest["embeddings"] = embeddings
+    return manifest
+
+
+def _now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _golden(entry_name, cases):
+    return {
+        f"{entry_name}/{at}/{kind}/{name}": tensor.contiguous().clone()
+        for at, (inputs, outputs) in enumerate(cases)
+        for kind, tensors in (("in", inputs), ("out", outputs))
+        for name, tensor in tensors.items()
+    }
+
+
+def _dump(path, value):
+    """JSON that a person can read: one line a step."""
+    text = json.dumps(value, indent=1)
+    # Lists of numbers and names, and whole specs, read better on one line.
+    text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\s*\n\s*", " ", m[1]) + "]", text)
+    text = re.sub(r"\{\s+([^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\s*\n\s*", " ", m[1]) + "}", text)
+    path.write_text(text + "\n")
+
+
+def write(path, *, name, entry_name, entry, weights, layout, cases, tokenizer=None, embeddings=None,
+          description="", version="1", provenance=None):
+    """Writes the folder `path`. An existing bundle there is replaced whole; anything else there is an error."""
+    path = pathlib.Path(path)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", name):
+        raise ExportError(f"the model's name is {name!r}, wanted 1 to 128 letters, digits, dots, dashes or underscores")
+    if path.exists() and not (path / "manifest.json").exists():
+        raise ExportError(f"{path} is there and is no bundle: it is not overwritten")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        manifest = _manifest(name, entry_name, entry, layout, embeddings, provenance or {}, description, version)
+        if tokenizer is not None:
+            shutil.copyfile(tokenizer, made / "tokenizer.json")
+        _dump(made / "manifest.json", manifest)
+        _dump(made / "plan.json", {"plan": 1, "entry_points": {entry_name: entry}})
+        save_file({n: t.contiguous() for n, t in weights.items()}, made / "weights.safetensors")
+        save_file(_golden(entry_name, cases), made / "golden.safetensors")
+        os.chmod(made, 0o755)
+        if path.exists():
+            shutil.rmtree(path)
+        os.rename(made, path)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    return manifest

@@ -1,0 +1,141 @@
+"""A traced model to a plan: constants fold, Strata's operators stay whole, the rest goes through the table."""
+
+import torch
+
+from .. import ops
+from ._dims import name_dims
+from ._errors import ExportError, where
+from ._lowerings import TABLE, Unsupported
+from ._plan import PlanBuilder, Value
+
+_FOLD_LIMIT = 1 << 28  # elements: a larger constant is computed at run time
+
+
+def trace(model, args, kwargs, dynamic_shapes):
+    """torch.export, made functional, with every operator that the table or the registry has kept whole."""
+    with torch.no_grad():
+        program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)
+    decompositions = torch.export.default_decompositions()
+    for overload in TABLE:
+        decompositions.pop(overload, None)
+    return program.run_decompositions(decompositions)
+
+
+class _Lowering:
+    def __init__(self, program, dynamic_shapes):
+        signature = program.graph_signature
+        self.program = program
+        self.names = {
+            **signature.inputs_to_parameters,
+            **signature.inputs_to_buffers,
+            **signature.inputs_to_lifted_tensor_constants,
+        }
+        self.state = {**program.state_dict, **program.constants}
+        fakes = {
+            n.name: n.meta["val"]
+            for n in program.graph.nodes
+            if n.op == "placeholder" and n.name not in self.names and isinstance(n.meta.get("val"), torch.Tensor)
+        }
+        self.build = PlanBuilder(name_dims(fakes, dynamic_shapes, program.range_constraints))
+        self.values, self.missing = {}, []
+
+    def run(self, output_names):
+        if self.program.graph_signature.buffers_to_mutate or self.program.graph_signature.user_inputs_to_mutate:
+            raise ExportError("the model changes a buffer or an input in place, which a plan cannot do yet")
+        for node in self.program.graph.nodes:
+            if node.op == "placeholder":
+                self._placeholder(node)
+            elif node.op == "call_function":
+                self._call(node)
+        if self.missing:
+            raise ExportError("no lowering for:\n  " + "\n  ".join(self.missing))
+        return self.build.finish(self._outputs(output_names))
+
+    def _placeholder(self, node):
+        if node.name in self.names:
+            name = self.names[node.name]
+            self.values[node] = self.build.constant(self.state[name], name)
+        elif isinstance(node.meta.get("val"), torch.Tensor):
+            value = self.build.value(node.meta["val"], node.name)
+            self.build.inputs.append(value)
+            self.values[node] = value
+
+    def _call(self, node):
+        fake = node.meta.get("val")
+        if not isinstance(fake, (torch.Tensor, tuple, list)):
+            return  # arithmetic on sizes lives in the dims; asserts are checked by the runtime's own shape checks
+        if getattr(node.target, "__name__", "") == "getitem":
+            if node.args[0] in self.values:
+                self.values[node] = self.values[node.args[0]][node.args[1]]
+            return
+        if any(n not in self.values and isinstance(n.meta.get("val"), torch.Tensor) for n in node.all_input_nodes):
+            return  # an operand had no lowering: that one is reported
+        if self._folds(node, fake):
+            self._fold(node)
+        elif getattr(node.target, "namespace", "") == "strata":
+            self._strata(node, fake)
+        else:
+            self._lower(node)
+
+    def _folds(self, node, fake):
+        inputs = [self.values[n] for n in node.all_input_nodes if n in self.values]
+        return (
+            isinstance(fake, torch.Tensor)
+            and len(inputs) == len(node.all_input_nodes)
+            and all(isinstance(v, Value) and v.constant for v in inputs)
+            and all(isinstance(size, int) for size in fake.shape)
+            and fake.numel() < _FOLD_LIMIT
+            and torch.Tag.nondeterministic_seeded not in node.target.tags
+        )
+
+    def _fold(self, node):
+        """With the operator that research ran, never its decomposition."""
+        plain = lambda n: self.values[n].tensor  # noqa: E731
+        args, kwargs = torch.fx.map_arg(node.args, plain), torch.fx.map_arg(node.kwargs, plain)
+        with torch.no_grad():
+            self.values[node] = self.build.constant(node.target(*args, **kwargs), f"folded.{node.name}")
+
+    def _arguments(self, node):
+        def known(n):
+            return self.values[n] if n in self.values else n.meta["val"]
+
+        return torch.fx.map_arg(node.args, known), torch.fx.map_arg(node.kwargs, known)
+
+    def _strata(self, node, fake):
+        schema = ops.schemas[node.target._schema.name.removeprefix("strata::")]
+        args, kwargs = self._arguments(node)
+        given = dict(zip(schema.signature, args)) | kwargs
+        outputs = [self.build.value(f) for f in (fake if isinstance(fake, (tuple, list)) else [fake])]
+        attrs = {a.name: given.get(a.name, a.default) for a in schema.attrs}
+        self.build.op(schema, [given.get(a.name) for a in schema.inputs], attrs, outputs)
+        self.values[node] = outputs if isinstance(fake, (tuple, list)) else outputs[0]
+
+    def _lower(self, node):
+        reason = "the exporter does not know this operator"
+        if node.target in TABLE:
+            args, kwargs = self._arguments(node)
+            try:
+                self.values[node] = TABLE[node.target](self.build, node, *args, **kwargs)
+                return
+            except Unsupported as error:
+                reason = str(error)
+        self.missing.append(f"{node.target}: {reason}  [{where(node) or 'no source line'}]")
+
+    def _outputs(self, names):
+        nodes = [n for n in self.program.graph.find_nodes(op="output")[0].args[0]]
+        names = names or (["output"] if len(nodes) == 1 else [f"output{i}" for i in range(len(nodes))])
+        if len(names) != len(nodes):
+            raise ExportError(f"the model has {len(nodes)} outputs, but {len(names)} names were given: {names}")
+        pairs = []
+        for name, node in zip(names, nodes):
+            value = self.values[node]
+            pairs.append((name, value if value.contiguous else self.build.copy(value)))
+        return pairs
+
+
+def lower(program, dynamic_shapes, output_names=None):
+    """The entry point's plan (JSON-ready) and its weights {name: tensor}.
+
+    Raises ExportError with every operator that has no lowering, each with its line in the model.
+    """
+    return _Lowering(program, dynamic_shapes).run(output_names)

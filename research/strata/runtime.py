@@ -1,0 +1,84 @@
+"""Runs a bundle in Python, step by step, through `torch.ops.strata`: what the service must equal, bit for bit.
+
+    model = strata.runtime.load("minilm.bundle")
+    outputs = model(ids=ids, cu_seqlens=cu_seqlens)      # {"embedding": tensor}
+"""
+
+import json
+import pathlib
+
+import torch
+from safetensors.torch import load_file
+
+from . import ops
+from .ops._schema import evaluate, solve
+
+
+class Plan:
+    """One entry point of a plan and its weights, callable with the inputs by name; gives the outputs by name."""
+
+    def __init__(self, entry, weights):
+        self.entry, self.weights = entry, {"$" + name: tensor for name, tensor in weights.items()}
+
+    def _bind(self, inputs):
+        dims, values = {}, dict(self.weights)
+        for spec in self.entry["inputs"]:
+            name, tensor = spec["name"], inputs.get(spec["name"])
+            if tensor is None:
+                raise ValueError(f"input {name} is missing")
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            if dtype != spec["dtype"] or tensor.dim() != len(spec["shape"]):
+                raise ValueError(f"input {name} is {dtype} {list(tensor.shape)}, wanted {spec['dtype']} {spec['shape']}")
+            for size, dim in zip(tensor.shape, spec["shape"]):
+                if not (isinstance(dim, str) and solve(dim, size, dims)) and self._size(dim, dims) != size:
+                    raise ValueError(f"input {name} has shape {list(tensor.shape)}, wanted {spec['shape']} with {dims}")
+            values[name] = tensor
+        if extra := set(inputs) - {spec["name"] for spec in self.entry["inputs"]}:
+            raise ValueError(f"unknown inputs: {', '.join(sorted(extra))}")
+        return dims, values
+
+    @staticmethod
+    def _size(dim, dims):
+        return dim if isinstance(dim, int) else evaluate(dim, dims)
+
+    @torch.no_grad()
+    def __call__(self, **inputs):
+        dims, values = self._bind(inputs)
+        for step in self.entry["steps"]:
+            args = [None if name is None else values[name] for name in step["inputs"]]
+            shape = [self._size(d, dims) for d in step["outputs"][0]["shape"]]
+            made = _run_op(step, args) if "op" in step else _run_view(step, args[0], shape, dims)
+            for spec, tensor in zip(step["outputs"], made if isinstance(made, tuple) else (made,)):
+                wanted = [self._size(d, dims) for d in spec["shape"]]
+                if list(tensor.shape) != wanted:
+                    raise ValueError(f"value {spec['name']} has shape {list(tensor.shape)}, the plan says {wanted}")
+                values[spec["name"]] = tensor
+        return {o["name"]: values[o["value"]].contiguous() for o in self.entry["outputs"]}
+
+
+def _run_op(step, args):
+    schema = ops.schemas[step["op"]]
+    return getattr(torch.ops.strata, schema.name)(*args, *(a.encode(step["attrs"][a.name]) for a in schema.attrs))
+
+
+def _run_view(step, x, shape, dims):
+    attrs = step.get("attrs", {})
+    if step["view"] == "reshape":
+        return x.view(shape)
+    if step["view"] == "permute":
+        return x.permute(attrs["dims"])
+    if step["view"] == "slice":
+        return x.narrow(attrs["dim"], Plan._size(attrs["start"], dims), shape[attrs["dim"]])
+    raise ValueError(f"the plan has a view of kind {step['view']!r}, which this version does not know")
+
+
+def load(path, entry_point=None):
+    """A bundle's entry point (the default one unless named) as a callable."""
+    path = pathlib.Path(path)
+    manifest = json.loads((path / "manifest.json").read_text())
+    plan = json.loads((path / "plan.json").read_text())
+    for name, known in manifest["ops"].items():
+        if name not in ops.schemas or ops.schemas[name].hash != known:
+            raise ValueError(f"{path}: operator {name} has changed since the export; export the model again")
+    entry = entry_point or manifest["default_entry_point"]
+    return Plan(plan["entry_points"][entry], load_file(path / "weights.safetensors"))
