@@ -1,0 +1,54 @@
+// Activations on vectors: what the ops gelu, relu and silu compute and what fused epilogues compute, so the same bits.
+// Included once per SIMD target.
+//
+//   const auto y = Gelu(d, x);
+#if defined(STRATA_KERNELS_SIMD_ACTIVATION_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef STRATA_KERNELS_SIMD_ACTIVATION_INL_H_
+#undef STRATA_KERNELS_SIMD_ACTIVATION_INL_H_
+#else
+#define STRATA_KERNELS_SIMD_ACTIVATION_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include "kernels/simd/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace strata {
+namespace HWY_NAMESPACE {
+
+// x / 2 * (1 + erf(x / sqrt(2)))
+template <class D>
+HWY_INLINE hn::Vec<D> Gelu(D d, hn::Vec<D> x) {
+  using F = hn::TFromD<D>;
+  const auto e = Erf(d, hn::Mul(x, hn::Set(d, static_cast<F>(0.70710678118654752440))));
+  return hn::Mul(hn::Mul(hn::Set(d, F(0.5)), x), hn::Add(hn::Set(d, F(1)), e));
+}
+
+// x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))
+template <class D>
+HWY_INLINE hn::Vec<D> GeluTanh(D d, hn::Vec<D> x) {
+  using F = hn::TFromD<D>;
+  const auto cube = hn::Mul(hn::Mul(x, x), x);
+  const auto inner = hn::MulAdd(cube, hn::Set(d, static_cast<F>(0.044715)), x);
+  const auto t = Tanh(d, hn::Mul(inner, hn::Set(d, static_cast<F>(0.79788456080286535588))));
+  return hn::Mul(hn::Mul(hn::Set(d, F(0.5)), x), hn::Add(hn::Set(d, F(1)), t));
+}
+
+// max(x, 0), NaN where x is NaN.
+template <class D>
+HWY_INLINE hn::Vec<D> Relu(D d, hn::Vec<D> x) {
+  return hn::IfThenElse(hn::Le(x, hn::Zero(d)), hn::Zero(d), x);
+}
+
+// x / (1 + e^-x)
+template <class D>
+HWY_INLINE hn::Vec<D> Silu(D d, hn::Vec<D> x) {
+  return hn::Div(x, hn::Add(hn::Set(d, hn::TFromD<D>(1)), Exp(d, hn::Neg(x))));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strata
+HWY_AFTER_NAMESPACE();
+
+#endif  // STRATA_KERNELS_SIMD_ACTIVATION_INL_H_

@@ -1,0 +1,58 @@
+// Sums down the rows of a matrix, the same bits at every vector width: each column adds its rows in order, in blocks of
+// kSumBlock rows whose sums are then added in order. For sums along a row see LaneSum (row-inl.h).
+//
+//   SumDown(d, rows, width, [&](auto at, size_t r) { return at(x + r * width); },
+//           [&](auto at, auto sum) { at.Put(sum, out); });
+#if defined(STRATA_KERNELS_SIMD_COLUMNS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef STRATA_KERNELS_SIMD_COLUMNS_INL_H_
+#undef STRATA_KERNELS_SIMD_COLUMNS_INL_H_
+#else
+#define STRATA_KERNELS_SIMD_COLUMNS_INL_H_
+#endif
+
+#include "kernels/simd/row-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace strata {
+namespace HWY_NAMESPACE {
+
+template <class At, class D, class Term, class Put>
+HWY_INLINE void SumDownAt(D d, size_t rows, At at, Term term, Put put) {
+  auto total = hn::Zero(d);
+  for (size_t block = 0; block < rows; block += kSumBlock) {
+    auto sum = hn::Zero(d);
+    for (size_t r = block; r < std::min(rows, block + kSumBlock); ++r) sum = hn::Add(sum, term(at, r));
+    total = hn::Add(total, sum);
+  }
+  put(at, total);
+}
+
+// put(at, sum over r of term(at, r)) for every vector of columns [0, width).
+template <class D, class Term, class Put>
+HWY_INLINE void SumDown(D d, size_t rows, size_t width, Term term, Put put) {
+  constexpr size_t kLanes = hn::MaxLanes(D());
+  // Four vectors of columns at a time: one chain of additions would wait four cycles for each.
+  constexpr size_t kGroup = 4;
+  size_t c = 0;
+  for (; c + kGroup * kLanes <= width; c += kGroup * kLanes) {
+    hn::Vec<D> total[kGroup];
+    for (size_t g = 0; g < kGroup; ++g) total[g] = hn::Zero(d);
+    for (size_t block = 0; block < rows; block += kSumBlock) {
+      hn::Vec<D> sum[kGroup];
+      for (size_t g = 0; g < kGroup; ++g) sum[g] = hn::Zero(d);
+      for (size_t r = block; r < std::min(rows, block + kSumBlock); ++r) {
+        for (size_t g = 0; g < kGroup; ++g) sum[g] = hn::Add(sum[g], term(At<D>{d, c + g * kLanes}, r));
+      }
+      for (size_t g = 0; g < kGroup; ++g) total[g] = hn::Add(total[g], sum[g]);
+    }
+    for (size_t g = 0; g < kGroup; ++g) put(At<D>{d, c + g * kLanes}, total[g]);
+  }
+  for (; c + kLanes <= width; c += kLanes) SumDownAt(d, rows, At<D>{d, c}, term, put);
+  if (c < width) SumDownAt(d, rows, AtTail<D>{d, c, width - c}, term, put);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strata
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard, toggled per target

@@ -1,0 +1,221 @@
+// Accuracy against long double, special values, and equal bits on every target.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/math_test.cc"
+#include <hwy/foreach_target.h>
+
+#include "kernels/simd/math-inl.h"
+#include "kernels/simd/math_test.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace strata {
+namespace HWY_NAMESPACE {
+
+template <class F>
+void Evaluate(Function function, const F* x, F* y, size_t n) {
+  const hn::ScalableTag<F> d;
+  for (size_t i = 0; i < n; i += hn::Lanes(d)) {  // the buffers are padded
+    const auto v = hn::LoadU(d, x + i);
+    hn::StoreU(function == Function::kExp   ? Exp(d, v)
+               : function == Function::kLog ? Log(d, v)
+               : function == Function::kErf ? Erf(d, v)
+                                            : Tanh(d, v),
+               d, y + i);
+  }
+}
+void EvaluateF32(Function function, const float* x, float* y, size_t n) { Evaluate(function, x, y, n); }
+void EvaluateF64(Function function, const double* x, double* y, size_t n) { Evaluate(function, x, y, n); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strata
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/simd/targets.h"
+
+namespace strata {
+namespace {
+
+HWY_EXPORT(EvaluateF32);
+HWY_EXPORT(EvaluateF64);
+
+constexpr size_t kPadding = 16;
+
+void Evaluate(Function function, const float* x, float* y, size_t n) {
+  HWY_DYNAMIC_DISPATCH(EvaluateF32)(function, x, y, n);
+}
+void Evaluate(Function function, const double* x, double* y, size_t n) {
+  HWY_DYNAMIC_DISPATCH(EvaluateF64)(function, x, y, n);
+}
+
+template <class F>
+std::vector<F> Run(Function function, std::vector<F> x) {
+  const size_t n = x.size();
+  x.resize(n + kPadding, F(0));
+  std::vector<F> y(n + kPadding);
+  Evaluate(function, x.data(), y.data(), n);
+  y.resize(n);
+  return y;
+}
+
+long double Truth(Function function, long double x) {
+  switch (function) {
+    case Function::kExp:
+      return std::exp(x);
+    case Function::kLog:
+      return std::log(x);
+    case Function::kErf:
+      return std::erf(x);
+    case Function::kTanh:
+      return std::tanh(x);
+  }
+  return 0;
+}
+
+// |got - truth| in units of the last place of F at truth.
+template <class F>
+double Ulps(F got, long double truth) {
+  if (std::isnan(truth)) return std::isnan(got) ? 0 : 1e9;
+  // Where rounding to F overflows, only infinity will do; elsewhere it never will.
+  if (std::isinf(static_cast<F>(truth)) || std::isinf(got)) return got == static_cast<F>(truth) ? 0 : 1e9;
+  if (truth == 0) return got == 0 ? 0 : 1e9;
+  int exponent;
+  std::frexp(truth, &exponent);
+  exponent = std::max(exponent, std::numeric_limits<F>::min_exponent) - std::numeric_limits<F>::digits;
+  return static_cast<double>(std::fabs(static_cast<long double>(got) - truth) / std::ldexp(1.0L, exponent));
+}
+
+// Every kind of number: all exponents and signs, the stretch where the function turns, and its switch points.
+template <class F>
+std::vector<F> HardInputs(Function function) {
+  using Limits = std::numeric_limits<F>;
+  std::mt19937_64 random(7);
+  std::vector<F> x = {F(0),
+                      Limits::min(),
+                      Limits::denorm_min(),
+                      Limits::max(),
+                      Limits::epsilon(),
+                      F(1),
+                      F(0.65),
+                      F(4),
+                      F(6),
+                      F(10),
+                      F(20),
+                      F(0.70710678118654752),
+                      F(1.41421356237309505),
+                      F(88.72283),
+                      F(-87.33655),
+                      F(-103.97),
+                      F(709.782712893384),
+                      F(-708.3964185322641),
+                      F(-745.1332191019411)};
+  for (size_t i = 0, n = x.size(); i < n; ++i) {
+    for (int step = 0; step < 3; ++step) {
+      const F from = x[i];
+      x.push_back(std::nextafter(from, -Limits::infinity()));
+      x.push_back(std::nextafter(from, Limits::infinity()));
+    }
+    x.push_back(-x[i]);
+  }
+  std::uniform_real_distribution<double> unit(-1, 1);
+  for (int e = Limits::min_exponent - Limits::digits; e <= Limits::max_exponent; ++e) {
+    for (int i = 0; i < 32; ++i) x.push_back(static_cast<F>(std::ldexp(unit(random), e)));
+  }
+  const double range = function == Function::kExp ? (sizeof(F) == 4 ? 105 : 750) : function == Function::kLog ? 3 : 7;
+  for (int i = 0; i < 200000; ++i) x.push_back(static_cast<F>(range * unit(random)));
+  if (function == Function::kLog) {
+    for (F& v : x) v = std::fabs(v);
+  }
+  return x;
+}
+
+template <class F>
+double WorstUlps(Function function) {
+  const std::vector<F> x = HardInputs<F>(function), y = Run(function, x);
+  double worst = 0;
+  F at = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double ulps = Ulps(y[i], Truth(function, x[i]));
+    if (ulps > worst) worst = ulps, at = x[i];
+  }
+  testing::Test::RecordProperty("worst_ulps", std::to_string(worst));
+  EXPECT_LT(worst, 1e9) << "at " << at << " of " << NameOf(function);
+  printf("%s %s: %.3f ulp at %.17g\n", NameOf(function), sizeof(F) == 4 ? "float32" : "float64", worst,
+         static_cast<double>(at));
+  return worst;
+}
+
+// The bounds that math-inl.h promises.
+TEST(MathTest, ErrorsStayBelowTheStatedBounds) {
+  if (!SimdSupported()) GTEST_SKIP() << "no SIMD target here";
+  for (Function function : kFunctions) {
+    const double bound = function == Function::kExp || function == Function::kLog ? 1.1 : 1.5;
+    EXPECT_LT(WorstUlps<float>(function), bound) << NameOf(function);
+    EXPECT_LT(WorstUlps<double>(function), bound) << NameOf(function);
+  }
+}
+
+template <class F>
+void ExpectEqualBits() {
+  for (Function function : kFunctions) {
+    std::vector<F> x = HardInputs<F>(function);
+    x.insert(x.end(), {std::numeric_limits<F>::quiet_NaN(), std::numeric_limits<F>::infinity(),
+                       -std::numeric_limits<F>::infinity(), F(-0.0), F(-1)});
+    std::vector<F> first;
+    for (const std::string& target : SimdTargets()) {
+      ASSERT_TRUE(ForceSimdTargetForTest(target));
+      const std::vector<F> y = Run(function, x);
+      if (first.empty()) first = y;
+      EXPECT_EQ(std::memcmp(first.data(), y.data(), y.size() * sizeof(F)), 0) << NameOf(function) << " on " << target;
+    }
+    ForceSimdTargetForTest("");
+  }
+}
+
+TEST(MathTest, EveryTargetGivesTheSameBits) {
+  ExpectEqualBits<float>();
+  ExpectEqualBits<double>();
+}
+
+template <class F>
+void ExpectSpecialValues() {
+  constexpr F kInfinity = std::numeric_limits<F>::infinity(), kNan = std::numeric_limits<F>::quiet_NaN();
+  const std::vector<F> x = {F(0), F(-0.0), kInfinity, -kInfinity, kNan};
+  const std::vector<F> exp = Run(Function::kExp, x), log = Run(Function::kLog, x), erf = Run(Function::kErf, x),
+                       tanh = Run(Function::kTanh, x);
+  EXPECT_EQ(exp[0], F(1));
+  EXPECT_EQ(exp[1], F(1));
+  EXPECT_EQ(exp[2], kInfinity);
+  EXPECT_EQ(exp[3], F(0));
+  EXPECT_EQ(log[0], -kInfinity);
+  EXPECT_EQ(log[1], -kInfinity);
+  EXPECT_EQ(log[2], kInfinity);
+  EXPECT_TRUE(std::isnan(log[3]));
+  EXPECT_TRUE(std::isnan(Run(Function::kLog, std::vector<F>{F(-1)})[0]));
+  EXPECT_EQ(Run(Function::kLog, std::vector<F>{F(1)})[0], F(0));
+  for (const std::vector<F>& odd : {erf, tanh}) {
+    EXPECT_EQ(odd[0], F(0));
+    EXPECT_FALSE(std::signbit(odd[0]));
+    EXPECT_TRUE(std::signbit(odd[1]));
+    EXPECT_EQ(odd[2], F(1));
+    EXPECT_EQ(odd[3], F(-1));
+  }
+  for (Function function : kFunctions) EXPECT_TRUE(std::isnan(Run(function, x)[4])) << NameOf(function);
+}
+
+TEST(MathTest, SpecialValuesAreThoseOfIeee) {
+  ExpectSpecialValues<float>();
+  ExpectSpecialValues<double>();
+}
+
+}  // namespace
+}  // namespace strata
+#endif  // HWY_ONCE
