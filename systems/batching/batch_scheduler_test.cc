@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/cord.h"
 #include "gtest/gtest.h"
 #include "systems/batching/scheduler_test_util.h"
 
@@ -76,7 +77,9 @@ TEST(BatchScheduler, GivesRunningBatchesSlotsOfTheirOwn) {
 TEST(BatchScheduler, FailsExactlyTheTasksOfTheBatchThatFailed) {
   Puppet p({.max_batch_tasks = 2});
   p.on_run = [](std::span<Task* const> batch) {
-    return NumberOf(*batch[0]) == 3 ? absl::InternalError("the kernel gave NaN") : absl::OkStatus();
+    absl::Status fault = absl::InternalError("the kernel gave NaN");
+    fault.SetPayload("op", absl::Cord("softmax"));
+    return NumberOf(*batch[0]) == 3 ? fault : absl::OkStatus();
   };
   std::vector<std::unique_ptr<Puppet::Ticket>> tickets;
   for (int i = 1; i <= 6; ++i) tickets.push_back(p.Submit(i));
@@ -87,6 +90,7 @@ TEST(BatchScheduler, FailsExactlyTheTasksOfTheBatchThatFailed) {
     EXPECT_EQ(tickets[i - 1]->code(), fails ? StatusCode::kInternal : StatusCode::kOk) << i;
     if (fails) {
       EXPECT_EQ(tickets[i - 1]->outcome->status.message(), "the kernel gave NaN");
+      EXPECT_EQ(tickets[i - 1]->outcome->status.GetPayload("op"), absl::Cord("softmax"));
     }
   }
   EXPECT_EQ(p.scheduler->stats().failed, 2u);
