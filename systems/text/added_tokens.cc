@@ -19,8 +19,8 @@ bool IsSingleWord(std::string_view text, size_t begin, size_t end) {
   return end == text.size() || !IsWordCharacter(DecodeUtf8(text, end).value);
 }
 
-size_t SkipSpaceBefore(std::string_view text, size_t at) {
-  while (at > 0) {
+size_t SkipSpaceBefore(std::string_view text, size_t at, size_t floor) {
+  while (at > floor) {
     const CodePoint c = DecodeUtf8Before(text, at);
     if (!IsSpace(c.value)) break;
     at -= c.length;
@@ -73,8 +73,10 @@ std::optional<AddedTokenFinder::Match> AddedTokenFinder::Next(std::string_view t
     const Token& token = tokens_[match.value];
     size_t begin = found, end = cursor->search;
     if (token.config.single_word && !IsSingleWord(text, begin, end)) continue;
-    if (token.config.lstrip) begin = std::max(SkipSpaceBefore(text, begin), cursor->covered);
-    if (token.config.rstrip) end = SkipSpace(text, end);
+    // No space is walked over twice, so that a token that is itself white space costs no quadratic time: up to
+    // `covered` a match before this one has stripped.
+    if (token.config.lstrip) begin = SkipSpaceBefore(text, begin, cursor->covered);
+    if (token.config.rstrip) end = SkipSpace(text, std::max(end, cursor->covered));
     const size_t covered = std::exchange(cursor->covered, end);
     return Match{begin > covered ? text.substr(covered, begin - covered) : std::string_view(), token.id};
   }
