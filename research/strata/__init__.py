@@ -3,10 +3,12 @@
     import strata
     y = strata.ops.rms_norm(x, weight)          # or torch.ops.strata.rms_norm
     model = strata.nn.Sequential(...)           # modules named as the operators
-    strata.export(model, example, path="bundle")
+    strata.export(model, example_inputs, ...)   # a bundle that `strata serve` runs
+
+`strata.models` has whole models, one page each; `strata.train` a training loop; `strata.runtime` runs a bundle in Python.
 """
 
-from . import export, ops, runtime
+from . import export, nn, ops, runtime, train
 
 __version__ = "0.1.0"
-__all__ = ["export", "ops", "runtime"]
+__all__ = ["export", "nn", "ops", "runtime", "train"]

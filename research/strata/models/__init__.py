@@ -1,0 +1,1 @@
+"""Models on Strata's operators, one page each."""

@@ -1,0 +1,135 @@
+"""Modules named as the operators they call. Parameters have the names, shapes and initial values of torch.nn's, so that
+state dicts load both ways.
+
+Sequences are ragged: the tokens of a batch lie end to end, [N, D], and `cu_seqlens` [B+1] holds the ends of the runs.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import Module, ModuleList, Parameter, Sequential
+
+from .. import ops
+
+__all__ = [
+    "Add", "Attention", "CrossEntropyLoss", "Embedding", "Gelu", "L2Normalize", "LayerNorm", "Linear", "Module", "ModuleList",
+    "Parameter", "RmsNorm", "SegmentPool", "Sequential", "Softmax",
+]
+
+
+class Linear(nn.Linear):
+    """y [..., O] = x [..., K] @ weight [O, K].T + bias [O], and then `activation` (none|gelu|gelu_tanh|relu|silu)."""
+
+    def __init__(self, in_features, out_features, bias=True, activation="none", device=None, dtype=None):
+        super().__init__(in_features, out_features, bias, device, dtype)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.linear(x, self.weight, self.bias, self.activation)
+
+    def extra_repr(self):
+        return super().extra_repr() + f", activation={self.activation}"
+
+
+class Embedding(nn.Embedding):
+    """ids [...] (int32 or int64, in [0, V)) -> [..., D] from weight [V, D]."""
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return ops.embedding(self.weight, ids)
+
+
+class LayerNorm(nn.LayerNorm):
+    """Normalises the last dim of x [..., D] to mean 0 and variance 1, then weight [D] and bias [D]."""
+
+    def __init__(self, width, eps=1e-5, device=None, dtype=None):
+        super().__init__(width, eps, device=device, dtype=dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.layer_norm(x, self.weight, self.bias, self.eps)
+
+
+class RmsNorm(nn.Module):
+    """x [..., D] / sqrt(mean(x^2) + eps) * weight [D]."""
+
+    def __init__(self, width, eps=1e-6, device=None, dtype=None):
+        super().__init__()
+        self.eps = eps
+        self.weight = Parameter(torch.ones(width, device=device, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.rms_norm(x, self.weight, self.eps)
+
+    def extra_repr(self):
+        return f"{self.weight.shape[0]}, eps={self.eps}"
+
+
+class Gelu(nn.Module):
+    """0.5 * x * (1 + erf(x / sqrt(2))), or its tanh form."""
+
+    def __init__(self, approximate="none"):
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.gelu(x, self.approximate)
+
+
+class Softmax(nn.Module):
+    """Over the last dim of x [..., D]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.softmax(x)
+
+
+class Add(nn.Module):
+    """x + y, of one shape."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return ops.add(x, y)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention within each run of a ragged batch: x [N, D], cu_seqlens [B+1] -> [N, D]."""
+
+    def __init__(self, width, heads, causal=False):
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"Attention: width {width} is no multiple of heads {heads}")
+        self.heads, self.causal = heads, causal
+        self.query, self.key, self.value, self.output = (Linear(width, width) for _ in range(4))
+
+    def forward(self, x: Tensor, cu_seqlens: Tensor) -> Tensor:
+        heads = (x.shape[0], self.heads, x.shape[1] // self.heads)
+        q, k, v = (project(x).view(heads) for project in (self.query, self.key, self.value))
+        mixed = ops.attention(q, k, v, cu_seqlens, 1 / math.sqrt(heads[2]), self.causal)
+        return self.output(mixed.view(x.shape))
+
+
+class SegmentPool(nn.Module):
+    """x [N, D], cu_seqlens [B+1] -> [B, D]: the mean, sum, max or first row of every run; zeros for an empty one."""
+
+    def __init__(self, mode="mean"):
+        super().__init__()
+        self.mode = mode
+
+    def forward(self, x: Tensor, cu_seqlens: Tensor) -> Tensor:
+        return ops.segment_pool(x, cu_seqlens, self.mode)
+
+
+class L2Normalize(nn.Module):
+    """x [..., D] / max(|x|, eps)."""
+
+    def __init__(self, eps=1e-12):
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.l2_normalize(x, self.eps)
+
+
+class CrossEntropyLoss(nn.Module):
+    """logits [N, C], target [N] (in [0, C)) -> the mean of -log softmax(logits)[target], a scalar."""
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        return ops.cross_entropy(logits, target).mean()
