@@ -1,7 +1,7 @@
 #include "systems/text/bert_normalizer.h"
 
 #include <algorithm>
-#include <utility>
+#include <compare>
 #include <vector>
 
 #include "systems/text/utf8.h"
@@ -32,13 +32,20 @@ class BertNormalizer::Run {
   // A starter: marks before it can no longer change places.
   void Flush() {
     if (waiting_.empty()) return;
-    std::stable_sort(waiting_.begin(), waiting_.end(), [](const Mark& a, const Mark& b) { return a.first < b.first; });
-    for (const Mark& mark : waiting_) Lowercase(mark.second);
+    std::sort(waiting_.begin(), waiting_.end());
+    for (const Mark& mark : waiting_) Lowercase(mark.value);
     waiting_.clear();
   }
 
  private:
-  using Mark = std::pair<uint8_t, char32_t>;  // combining class, code point
+  // Ordered by combining class; marks of one class stay as they came.
+  struct Mark {
+    uint8_t combining_class;
+    size_t position;
+    char32_t value;
+
+    friend auto operator<=>(const Mark&, const Mark&) = default;
+  };
 
   void Decompose(char32_t c, uint8_t flags) {
     if (!config_.strip_accents) return Lowercase(c);
@@ -52,7 +59,7 @@ class BertNormalizer::Run {
     if ((flags & kNonStarter) == 0) Flush();
     if ((flags & kMark) != 0) return;
     if ((flags & kNonStarter) == 0) return Lowercase(c);
-    waiting_.emplace_back(unicode_.CombiningClass(c), c);
+    waiting_.push_back({unicode_.CombiningClass(c), waiting_.size(), c});
   }
 
   void Lowercase(char32_t c) {
