@@ -122,7 +122,7 @@ asio::awaitable<void> Gate::Wait() {
     ++num_waited_;
     changed_.notify_all();
     if (open_) co_return;
-    waiting_.push_back(waiting);
+    waiting_.emplace_back(waiting->timer.get_executor(), waiting);
   }
   try {
     co_await waiting->timer.async_wait(asio::use_awaitable);
@@ -138,8 +138,10 @@ asio::awaitable<void> Gate::Wait() {
 void Gate::Open() {
   const std::lock_guard lock(mutex_);
   open_ = true;
-  for (auto& waiting : waiting_) {
-    asio::post(waiting->timer.get_executor(), [waiting] {
+  for (auto& [executor, weak] : waiting_) {
+    asio::post(executor, [weak = weak] {
+      const auto waiting = weak.lock();
+      if (!waiting) return;  // cancelled before
       waiting->opened = true;
       waiting->timer.cancel();
     });

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "systems/net/http_server.h"
@@ -71,7 +72,7 @@ class Gate {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool open_ = false;  // guarded by mutex_, as all below
-  std::vector<std::shared_ptr<Waiting>> waiting_;
+  std::vector<std::pair<boost::asio::any_io_executor, std::weak_ptr<Waiting>>> waiting_;  // owned by the coroutines
   int num_waited_ = 0;
   int num_cancelled_ = 0;
 };
