@@ -18,7 +18,8 @@ expect() {  # expect STATUS LINES...
 expect 0 //systems/net:net //third_party:asio //kernels/ops:registry @bazel_tools//tools/cpp:malloc
 expect 1 //third_party:asio
 expect 1 ""
-for label in @torch//:headers @@torch//:headers @python//:py3 //kernels/torch:adapter //research/strata:ops //tests:x; do
+for label in @torch//:headers @@torch//:headers @python//:py3 \
+  //kernels/torch:adapter //research/strata:ops //tests:x; do
   expect 1 //systems/net:net "$label"
 done
 exit $failures

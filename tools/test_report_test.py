@@ -24,14 +24,16 @@ GTEST = """<?xml version="1.0" encoding="UTF-8"?>
   </testsuite>
 </testsuites>"""
 
-PYTEST = """<?xml version="1.0" encoding="utf-8"?><testsuites><testsuite name="pytest" errors="1" failures="0" tests="3">
+PYTEST = """<?xml version="1.0" encoding="utf-8"?><testsuites><testsuite name="pytest" errors="1" tests="3">
 <testcase classname="a.b_test" name="test_one" file="a/b_test.py" line="4" time="0.1" />
-<testcase classname="a.b_test" name="test_two" file="a/b_test.py" line="9"><error message="failed on setup">x</error></testcase>
+<testcase classname="a.b_test" name="test_two" file="a/b_test.py" line="9">
+<error message="failed on setup">x</error></testcase>
 <testcase classname="a.b_test" name="test_gpu"><skipped type="pytest.skip" message="no GPU">at</skipped></testcase>
 </testsuite></testsuites>"""
 
 BAZEL = """<?xml version="1.0" encoding="UTF-8"?><testsuites><testsuite name="a/b" tests="1" failures="0" errors="%d">
-<testcase name="a/b" status="run" duration="0" time="0">%s</testcase><system-out>log</system-out></testsuite></testsuites>"""
+<testcase name="a/b" status="run" duration="0" time="0">%s</testcase><system-out>log</system-out>
+</testsuite></testsuites>"""
 BAZEL_PASSED = BAZEL % (0, "")
 BAZEL_FAILED = BAZEL % (1, '<error message="exited with error code 134"></error>')
 
@@ -65,7 +67,8 @@ def test_a_timeout_is_one_failure_and_says_so():
 
 def test_a_crash_after_the_last_case_is_a_failure():
     all_passed = PYTEST.replace('<error message="failed on setup">x</error>', "")
-    assert outcomes(test_report.cases_of_run("//a:b", "FAILED", all_passed)) == ["passed", "passed", "skipped", "failed"]
+    got = outcomes(test_report.cases_of_run("//a:b", "FAILED", all_passed))
+    assert got == ["passed", "passed", "skipped", "failed"]
 
 
 def test_a_pass_without_readable_xml_is_not_counted_as_one():
@@ -74,7 +77,8 @@ def test_a_pass_without_readable_xml_is_not_counted_as_one():
 
 
 def configured(label):
-    return {"id": {"targetConfigured": {"label": label}}, "configured": {"targetKind": "cc_test rule", "testSize": "SMALL"}}
+    kind = {"targetKind": "cc_test rule", "testSize": "SMALL"}
+    return {"id": {"targetConfigured": {"label": label}}, "configured": kind}
 
 
 def ran(label, status, xml_path, attempt=1):
@@ -101,13 +105,14 @@ def test_only_the_last_attempt_of_a_flaky_test_counts(tmp_path):
 
 
 def test_names_each_target_that_did_not_build_once():
+    aborted = {"reason": "ANALYSIS_FAILURE", "description": "no //x"}
     report = read([
         configured("//a:compile"),
         {"id": {"targetCompleted": {"label": "//a:compile"}}, "completed": {}},
         configured("//a:never_started"),
         {"id": {"targetCompleted": {"label": "//a:library"}}, "completed": {}},
         {"id": {"targetCompleted": {"label": "//a:fine"}}, "completed": {"success": True}},
-        {"id": {"configuredLabel": {"label": "//a:dep"}}, "aborted": {"reason": "ANALYSIS_FAILURE", "description": "no //x"}},
+        {"id": {"configuredLabel": {"label": "//a:dep"}}, "aborted": aborted},
         {"id": {"targetCompleted": {"label": "//a:dep"}}, "aborted": {"reason": "ANALYSIS_FAILURE"}},
         {"id": {"progress": {}}, "progress": {"stderr": "ERROR: b/BUILD:1\nERROR: package contains errors: b\n"}},
     ])
