@@ -36,18 +36,34 @@ inline constexpr size_t kSumBlock = 256;
 template <class T>
 using ComputeType = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
-// Round to nearest even by hand: Highway 1.0.3's DemoteTo truncates.
+// The float32 bits of the nearest bfloat16 in the upper 16 (the lower are left over). To nearest even by hand: Highway
+// 1.0.3's DemoteTo truncates.
 template <class D>
-HWY_INLINE void StoreBF16(hn::Vec<D> v, [[maybe_unused]] D d, BF16* p) {
+HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> RoundedBits([[maybe_unused]] D d, hn::Vec<D> v) {
   const hn::RebindToUnsigned<D> du;
-  const hn::RebindToSigned<D> di;
-  const hn::Rebind<uint16_t, D> d16;
   const auto u = hn::BitCast(du, v);
   const auto odd = hn::And(hn::ShiftRight<16>(u), hn::Set(du, 1u));
   const auto rounded = hn::Add(hn::Add(u, hn::Set(du, 0x7fffu)), odd);
   const auto nan = hn::RebindMask(du, hn::IsNaN(v));
-  const auto top = hn::ShiftRight<16>(hn::IfThenElse(nan, hn::Set(du, 0x7fc00000u), rounded));
+  return hn::IfThenElse(nan, hn::Set(du, 0x7fc00000u), rounded);
+}
+template <class D>
+HWY_INLINE void StoreBF16(hn::Vec<D> v, [[maybe_unused]] D d, BF16* p) {
+  const hn::RebindToSigned<D> di;
+  const hn::Rebind<uint16_t, D> d16;
+  const auto top = hn::ShiftRight<16>(RoundedBits(d, v));
   hn::StoreU(hn::DemoteTo(d16, hn::BitCast(di, top)), d16, reinterpret_cast<uint16_t*>(p));
+}
+
+// What storing as T and reading back gives: where a fused kernel must round as the unfused ones do.
+template <class T, class D>
+HWY_INLINE hn::Vec<D> RoundTo([[maybe_unused]] D d, hn::Vec<D> v) {
+  if constexpr (std::is_same_v<T, BF16>) {
+    const hn::RebindToUnsigned<D> du;
+    return hn::BitCast(d, hn::And(RoundedBits(d, v), hn::Set(du, 0xffff0000u)));
+  } else {
+    return v;
+  }
 }
 
 // Read and Write take any address. (Named unlike Highway's Load and Store, which argument-dependent lookup would find

@@ -1,0 +1,108 @@
+// Packing a strip of a matrix into a panel: out[k * kWidth + i] = source[i * across + k * along], widened to the type
+// that is computed in, zeros where i >= count. Included once per SIMD target.
+//
+//   PackPanel<32>(weight, /*across=*/k, /*along=*/1, /*count=*/32, k, panel);  // 32 rows of a weight, transposed
+#if defined(STRATA_KERNELS_SIMD_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef STRATA_KERNELS_SIMD_PACK_INL_H_
+#undef STRATA_KERNELS_SIMD_PACK_INL_H_
+#else
+#define STRATA_KERNELS_SIMD_PACK_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "kernels/core/scalar.h"
+#include "kernels/simd/row-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace strata {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// A square of 16-byte rows, transposed: 4 x 4 of float32, 2 x 2 of float64.
+template <size_t kWidth, class T>
+HWY_INLINE void TransposeSquare(const T* source, size_t across, float* out) {
+  const hn::CappedTag<float, 4> d;
+  const hn::RepartitionToWide<decltype(d)> dw;
+  const auto a = Read(d, source), b = Read(d, source + across);
+  const auto c = Read(d, source + 2 * across), e = Read(d, source + 3 * across);
+  const auto ab_low = hn::BitCast(dw, hn::InterleaveLower(d, a, b));
+  const auto ab_high = hn::BitCast(dw, hn::InterleaveUpper(d, a, b));
+  const auto ce_low = hn::BitCast(dw, hn::InterleaveLower(d, c, e));
+  const auto ce_high = hn::BitCast(dw, hn::InterleaveUpper(d, c, e));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dw, ab_low, ce_low)), d, out);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dw, ab_low, ce_low)), d, out + kWidth);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dw, ab_high, ce_high)), d, out + 2 * kWidth);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dw, ab_high, ce_high)), d, out + 3 * kWidth);
+}
+template <size_t kWidth>
+HWY_INLINE void TransposeSquare(const double* source, size_t across, double* out) {
+  const hn::CappedTag<double, 2> d;
+  const auto a = hn::LoadU(d, source), b = hn::LoadU(d, source + across);
+  hn::StoreU(hn::InterleaveLower(d, a, b), d, out);
+  hn::StoreU(hn::InterleaveUpper(d, a, b), d, out + kWidth);
+}
+
+// along == 1: `i` runs down the source's rows.
+template <size_t kWidth, class T, class F>
+HWY_INLINE void PackTransposed(const T* source, size_t across, size_t count, size_t steps, F* out) {
+  constexpr size_t kSquare = 16 / sizeof(F);
+  size_t i = 0;
+  for (; i + kSquare <= count; i += kSquare) {
+    size_t k = 0;
+    for (; k + kSquare <= steps; k += kSquare) {
+      TransposeSquare<kWidth>(source + i * across + k, across, out + k * kWidth + i);
+    }
+    for (; k < steps; ++k) {
+      for (size_t j = i; j < i + kSquare; ++j) {
+        out[k * kWidth + j] = static_cast<F>(ToDouble(source[j * across + k]));
+      }
+    }
+  }
+  for (; i < count; ++i) {
+    for (size_t k = 0; k < steps; ++k) out[k * kWidth + i] = static_cast<F>(ToDouble(source[i * across + k]));
+  }
+}
+
+// across == 1: `i` runs along the source's rows.
+template <size_t kWidth, class T, class F>
+HWY_INLINE void PackStraight(const T* source, size_t along, size_t count, size_t steps, F* out) {
+  const hn::CappedTag<F, kWidth> d;
+  constexpr size_t kLanes = hn::MaxLanes(decltype(d)());
+  for (size_t k = 0; k < steps; ++k) {
+    size_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) hn::StoreU(Read(d, source + k * along + i), d, out + k * kWidth + i);
+    for (; i < count; ++i) out[k * kWidth + i] = static_cast<F>(ToDouble(source[k * along + i]));
+  }
+}
+
+template <size_t kWidth, class T, class F>
+HWY_NOINLINE void PackPanel(const T* source, size_t across, size_t along, size_t count, size_t steps, F* out) {
+  if (along == 1) {
+    // By blocks of steps, so that the panel's part stays in the first-level cache while its rows are filled.
+    constexpr size_t kBlock = 64;
+    for (size_t k = 0; k < steps; k += kBlock) {
+      PackTransposed<kWidth>(source + k, across, count, std::min(kBlock, steps - k), out + k * kWidth);
+    }
+  } else if (across == 1) {
+    PackStraight<kWidth>(source, along, count, steps, out);
+  } else {
+    for (size_t k = 0; k < steps; ++k) {
+      for (size_t i = 0; i < count; ++i) {
+        out[k * kWidth + i] = static_cast<F>(ToDouble(source[i * across + k * along]));
+      }
+    }
+  }
+  for (size_t k = 0; k < steps && count < kWidth; ++k) {
+    std::fill(out + k * kWidth + count, out + (k + 1) * kWidth, F(0));
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strata
+HWY_AFTER_NAMESPACE();
+
+#endif  // STRATA_KERNELS_SIMD_PACK_INL_H_
