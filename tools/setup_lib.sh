@@ -140,18 +140,30 @@ find_cuda() {
   return 1
 }
 
+# Bazel 5 and later want rules that are no longer part of it: Debian packages them, another system's Bazel fetches them.
+bazel_rules() {
+  local place=/usr/share/bazel name
+  if [ ! -d $place/rules/cc ]; then
+    echo "common --noexperimental_repository_disable_download"
+    return
+  fi
+  for name in cc java license proto python; do
+    [ ! -d $place/rules/$name ] || echo "common --override_repository=rules_$name=$place/rules/$name"
+  done
+  echo "common --override_repository=bazel_skylib=$place/tools/skylib"
+  echo "common --override_repository=bazel_features=$place/tools/features"
+  echo "common --override_repository=remote_coverage_tools=$PWD/third_party/bazel/remote_coverage_tools"
+}
+
 # What depends on the Bazel that is here, for .bazelrc to import: each version stops at flags that it does not know.
 write_bazelrc() {
   {
     echo "# Written by tools/setup for Bazel $major."
     # The stamp makes Bazel look at the Python environment again.
     echo "build --repo_env=STRATA_ENVIRONMENT=$(cat .venv/.complete 2>/dev/null || echo own)"
-    if [ "$major" -ge 6 ]; then
-      echo "common --noenable_bzlmod"
-    fi
-    if [ "$major" -ge 7 ]; then
-      echo "common --enable_workspace"
-    fi
+    [ "$major" -lt 6 ] || echo "common --noenable_bzlmod"
+    [ "$major" -lt 7 ] || echo "common --enable_workspace"
+    [ "$major" -lt 5 ] || bazel_rules
   } >build/setup.bazelrc.new
   if cmp -s build/setup.bazelrc.new build/setup.bazelrc; then
     rm build/setup.bazelrc.new
