@@ -1,5 +1,0 @@
-"""THE list of operators: one line for each folder. "cuda" where it has a <name>_cuda.cu."""
-
-OPS = {
-    "rms_norm": ["cuda"],
-}

@@ -1,0 +1,172 @@
+#include "kernels/ops/linear/linear.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "kernels/core/scalar.h"
+#include "kernels/simd/targets.h"
+#include "kernels/testing/compare.h"
+#include "kernels/testing/run.h"
+
+namespace strata {
+namespace {
+
+const OpDef& Forward() { return ops::linear::kOps[0]; }
+const OpDef& Backward() { return ops::linear::kOps[1]; }
+
+void AddInput(OwnedCall& sample, int index, DType dtype, std::initializer_list<int64_t> sizes, uint64_t seed) {
+  TensorView& view = sample.call.inputs[static_cast<size_t>(index)];
+  view.dtype = dtype;
+  view.SetSizes(sizes);
+  sample.Allocate(view, index);
+  std::mt19937_64 random(seed);
+  for (int64_t i = 0; i < view.numel(); ++i) {
+    const double value = static_cast<double>(random() >> 11) * 0x1p-52 - 1 + 0.01 * static_cast<double>(i % 13);
+    if (dtype == DType::kF32) view.Out<float>()[i] = static_cast<float>(value);
+    if (dtype == DType::kF64) view.Out<double>()[i] = value;
+    if (dtype == DType::kBF16) view.Out<BF16>()[i] = ToBF16(static_cast<float>(value));
+  }
+}
+
+OwnedCall MakeLinear(DType dtype, int64_t rows, int64_t in, int64_t out, Activation activation = Activation::kNone) {
+  OwnedCall sample(kLinear);
+  AddInput(sample, 0, dtype, {rows, in}, 1);
+  AddInput(sample, 1, dtype, {out, in}, 2);
+  AddInput(sample, 2, dtype, {out}, 3);
+  sample.call.attrs[0].i = static_cast<int64_t>(activation);
+  return sample;
+}
+
+// The definition, one operation at a time.
+template <class F>
+F SumInBlocks(int64_t k, auto a, auto b) {
+  F total = 0;
+  for (int64_t block = 0; block < k; block += 256) {
+    F sum = 0;
+    for (int64_t i = block; i < std::min(k, block + 256); ++i) sum = std::fma(a(i), b(i), sum);
+    total = block == 0 ? sum : total + sum;
+  }
+  return total;
+}
+
+template <class T, class F>
+void ExpectTheDefinition(int64_t rows, int64_t in, int64_t out) {
+  const OwnedCall sample = MakeLinear(kDTypeOf<T>, rows, in, out);
+  const Outputs got = RunSample(Forward(), sample);
+  const T *x = sample.call.inputs[0].In<T>(), *w = sample.call.inputs[1].In<T>(), *bias = sample.call.inputs[2].In<T>();
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t o = 0; o < out; ++o) {
+      const F sum = SumInBlocks<F>(
+          in, [&](int64_t i) { return static_cast<F>(ToDouble(x[r * in + i])); },
+          [&](int64_t i) { return static_cast<F>(ToDouble(w[o * in + i])); });
+      const T want = FromDouble<T>(sum + static_cast<F>(ToDouble(bias[o])));
+      ASSERT_EQ(ToDouble(got.views[0].In<T>()[r * out + o]), ToDouble(want)) << r << ", " << o;
+    }
+  }
+}
+
+TEST(LinearTest, EveryOutputIsOneChainInBlocksOf256) {
+  if (!SimdSupported()) GTEST_SKIP() << "no SIMD target here";
+  for (const auto& [rows, in, out] : {std::array<int64_t, 3>{1, 1, 1},
+                                      {3, 255, 5},
+                                      {13, 256, 33},
+                                      {27, 257, 31},
+                                      {1, 1000, 65},
+                                      {200, 600, 40},
+                                      {50, 2500, 34}}) {
+    ExpectTheDefinition<float, float>(rows, in, out);
+    ExpectTheDefinition<double, double>(rows, in, out);
+    ExpectTheDefinition<BF16, float>(rows, in, out);
+  }
+}
+
+TEST(LinearTest, ThreadsTargetsPackingAndNeighboursChangeNoBit) {
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF64}) {
+    const OwnedCall sample = MakeLinear(dtype, 150, 700, 200, Activation::kGelu);
+    const Outputs want = RunSample(Forward(), sample);
+    for (int threads : {1, 2, 7}) {
+      for (const std::string& target : SimdTargets()) {
+        for (bool prepared : {false, true}) {
+          const Outputs got =
+              RunSample(Forward(), sample, {.threads = threads, .target = target, .prepared = prepared});
+          EXPECT_EQ(DifferentBits(kLinear, got, want), "") << threads << target << prepared;
+        }
+      }
+    }
+    OwnedCall row = MakeLinear(dtype, 1, 700, 200, Activation::kGelu);
+    row.call.inputs[0].data = static_cast<std::byte*>(sample.call.inputs[0].data) + 149 * 700 * SizeOf(dtype);
+    TensorView last = want.views[0];
+    last.SetSizes({1, 200});
+    last.data = static_cast<std::byte*>(last.data) + 149 * 200 * SizeOf(dtype);
+    EXPECT_EQ(DifferentBits(RunSample(Forward(), row).views[0], last), "") << NameOf(dtype);
+  }
+}
+
+// 256 + K / 256 roundings meet in an output, each of 2^-24 of a partial sum; they add up like a random walk. Partial
+// sums reach |y| or, where they cancel, sqrt(K) times a term, 1 / 3.
+TEST(LinearTest, LongSumsStayCloseToTheReference) {
+  constexpr int64_t kRows = 5, kIn = 20000, kOut = 3;
+  const OwnedCall sample = MakeLinear(DType::kF32, kRows, kIn, kOut);
+  const Outputs want = RunSample(Forward(), sample, {.row = "ref"}), got = RunSample(Forward(), sample);
+  for (int64_t i = 0; i < kRows * kOut; ++i) {
+    const double y = want.views[0].In<float>()[i];
+    EXPECT_NEAR(got.views[0].In<float>()[i], y,
+                0x1p-24 * std::sqrt(256 + kIn / 256) * std::max(std::fabs(y), std::sqrt(kIn) / 3));
+  }
+}
+
+TEST(LinearTest, ActivationsRoundWhereTheUnfusedOpsDo) {
+  // relu is exact, so that the fused result is that of the rounded sum.
+  const OwnedCall plain = MakeLinear(DType::kBF16, 9, 70, 40),
+                  fused = MakeLinear(DType::kBF16, 9, 70, 40, Activation::kRelu);
+  const Outputs sums = RunSample(Forward(), plain), got = RunSample(Forward(), fused);
+  for (int64_t i = 0; i < 9 * 40; ++i) {
+    EXPECT_EQ(ToDouble(got.views[0].In<BF16>()[i]), std::max(0.0, ToDouble(sums.views[0].In<BF16>()[i])));
+  }
+}
+
+TEST(LinearTest, NanAndInfinityStayInTheirRow) {
+  const OwnedCall sample = MakeLinear(DType::kF32, 14, 300, 35);
+  const Outputs clean = RunSample(Forward(), sample);
+  sample.call.inputs[0].Out<float>()[3 * 300 + 299] = std::numeric_limits<float>::quiet_NaN();
+  sample.call.inputs[0].Out<float>()[13 * 300] = std::numeric_limits<float>::infinity();
+  const Outputs got = RunSample(Forward(), sample);
+  for (int64_t i = 0; i < 14 * 35; ++i) {
+    const float y = got.views[0].In<float>()[i];
+    if (i / 35 == 3) {
+      EXPECT_TRUE(std::isnan(y));
+    } else if (i / 35 == 13) {
+      EXPECT_TRUE(std::isinf(y));
+    } else {
+      EXPECT_EQ(y, clean.views[0].In<float>()[i]);
+    }
+  }
+}
+
+TEST(LinearTest, AnEmptySumIsTheBias) {
+  const OwnedCall sample = MakeLinear(DType::kF32, 3, 0, 4);
+  const Outputs got = RunSample(Forward(), sample);
+  for (int64_t i = 0; i < 12; ++i) EXPECT_EQ(got.views[0].In<float>()[i], sample.call.inputs[2].In<float>()[i % 4]);
+}
+
+TEST(LinearBackwardTest, LargeGradientsAgreeWithTheReference) {
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF64}) {
+    OwnedCall sample(kLinearBackward);
+    AddInput(sample, 0, dtype, {310, 70}, 1);
+    AddInput(sample, 1, dtype, {310, 129}, 2);
+    AddInput(sample, 2, dtype, {70, 129}, 3);
+    const Outputs want = RunSample(Backward(), sample, {.row = "ref"}), got = RunSample(Backward(), sample);
+    EXPECT_EQ(TooFar(sample, got, want), "") << NameOf(dtype);
+    for (int threads : {2, 7}) {
+      EXPECT_EQ(DifferentBits(kLinearBackward, RunSample(Backward(), sample, {.threads = threads}), got), "");
+    }
+    for (const std::string& target : SimdTargets()) {
+      EXPECT_EQ(DifferentBits(kLinearBackward, RunSample(Backward(), sample, {.target = target}), got), "") << target;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace strata
