@@ -58,6 +58,9 @@ class InferParser {
         if (!SkipNull(&json_)) ReadRequestParameters();
       } else if (fields.Is(key, "id")) {
         if (!SkipNull(&json_)) ReadShortString(&json_, "id", limits_.max_name_bytes, &request_.id);
+      } else if (fields.Is(key, "model_name")) {
+        std::string name;  // the protocol's examples have it, its grammar does not: the path says which model
+        ReadShortString(&json_, "model_name", limits_.max_name_bytes, &name);
       } else {
         fields.Unknown(key);
       }
