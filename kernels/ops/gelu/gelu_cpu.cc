@@ -1,0 +1,96 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/ops/gelu/gelu_cpu.cc"
+#include <hwy/foreach_target.h>  // compiles this file again for every target
+
+#include "kernels/core/typed_kernel.h"
+#include "kernels/ops/gelu/gelu.h"
+#include "kernels/simd/activation-inl.h"
+#include "kernels/simd/row-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace strata {
+namespace HWY_NAMESPACE {
+
+constexpr int64_t kGrain = 4096;  // some 5 ns a vector: 4096 elements take about what waking a thread does
+
+// Phi(x) + x * phi(x)
+template <class D>
+HWY_INLINE hn::Vec<D> Slope(D d, hn::Vec<D> x) {
+  using F = hn::TFromD<D>;
+  const auto one = hn::Set(d, F(1)), half = hn::Set(d, F(0.5));
+  const auto cumulative =
+      hn::Mul(half, hn::Add(one, Erf(d, hn::Mul(x, hn::Set(d, static_cast<F>(0.70710678118654752440))))));
+  const auto bell = Exp(d, hn::Mul(hn::Mul(x, hn::Set(d, F(-0.5))), x));
+  return hn::MulAdd(hn::Mul(x, hn::Set(d, static_cast<F>(0.39894228040143267794))), bell, cumulative);
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> SlopeTanh(D d, hn::Vec<D> x) {
+  using F = hn::TFromD<D>;
+  const auto one = hn::Set(d, F(1)), half = hn::Set(d, F(0.5)),
+             root = hn::Set(d, static_cast<F>(0.79788456080286535588));
+  const auto cube = hn::Mul(hn::Mul(x, x), x);
+  const auto t = Tanh(d, hn::Mul(hn::MulAdd(cube, hn::Set(d, static_cast<F>(0.044715)), x), root));
+  const auto inner = hn::Mul(root, hn::MulAdd(hn::Mul(x, x), hn::Set(d, static_cast<F>(3 * 0.044715)), one));
+  const auto steep = hn::Mul(hn::Mul(x, hn::NegMulAdd(t, t, one)), inner);
+  return hn::Mul(half, hn::Add(hn::Add(one, t), steep));
+}
+
+template <class T, class F>
+void ForElements(const OpContext& context, int64_t n, T* out, F f) {
+  const hn::ScalableTag<ComputeType<T>> d;
+  ParallelChunks(*context.parallel, n, kGrain, [&](int, int64_t begin, int64_t end) HWY_ATTR {
+    Map(d, static_cast<size_t>(end - begin), out + begin, [&](auto at) HWY_ATTR { return f(d, at, begin); });
+  });
+}
+
+void GeluForward(const OpContext& context, const TensorView& x, GeluApproximation approximate, const TensorView& y) {
+  DispatchFloat(x.dtype, [&](auto type) {
+    using T = decltype(type);
+    const T* in = x.In<T>();
+    if (approximate == GeluApproximation::kNone) {
+      return ForElements(context, x.numel(), y.Out<T>(),
+                         [&](auto d, auto at, int64_t begin) HWY_ATTR { return Gelu(d, at(in + begin)); });
+    }
+    ForElements(context, x.numel(), y.Out<T>(),
+                [&](auto d, auto at, int64_t begin) HWY_ATTR { return GeluTanh(d, at(in + begin)); });
+  });
+}
+
+void GeluBackward(const OpContext& context, const TensorView& grad_y, const TensorView& x,
+                  GeluApproximation approximate, const TensorView& grad_x) {
+  DispatchFloat(x.dtype, [&](auto type) {
+    using T = decltype(type);
+    const T *in = x.In<T>(), *grad = grad_y.In<T>();
+    if (approximate == GeluApproximation::kNone) {
+      return ForElements(context, x.numel(), grad_x.Out<T>(), [&](auto d, auto at, int64_t begin) HWY_ATTR {
+        return hn::Mul(at(grad + begin), Slope(d, at(in + begin)));
+      });
+    }
+    ForElements(context, x.numel(), grad_x.Out<T>(), [&](auto d, auto at, int64_t begin) HWY_ATTR {
+      return hn::Mul(at(grad + begin), SlopeTanh(d, at(in + begin)));
+    });
+  });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strata
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace strata {
+
+HWY_EXPORT(GeluForward);
+HWY_EXPORT(GeluBackward);
+
+void GeluCpu(const OpContext& context, const TensorView& x, GeluApproximation approximate, const TensorView& y) {
+  HWY_DYNAMIC_DISPATCH(GeluForward)(context, x, approximate, y);
+}
+
+void GeluBackwardCpu(const OpContext& context, const TensorView& grad_y, const TensorView& x,
+                     GeluApproximation approximate, const TensorView& grad_x) {
+  HWY_DYNAMIC_DISPATCH(GeluBackward)(context, grad_y, x, approximate, grad_x);
+}
+
+}  // namespace strata
+#endif  // HWY_ONCE
