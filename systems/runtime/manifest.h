@@ -1,0 +1,49 @@
+// manifest.json: what a bundle says about itself. Parsed strictly; what it says about inputs and outputs is compared
+// with the plan in layouts.h.
+//
+//   absl::StatusOr<Manifest> manifest = ParseManifest(text);
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "systems/runtime/plan_parser.h"
+#include "systems/runtime/signature.h"
+
+namespace strata::runtime {
+
+// What /v1/embeddings needs of a text model.
+struct EmbeddingsInfo {
+  std::string entry_point;
+  std::string tokenizer;   // a file of the bundle
+  std::string ids;         // the input that takes token ids
+  std::string output;      // the output that is the vectors
+  int64_t max_length = 0;  // tokens of one text, special ones included
+};
+
+struct EntryManifest {
+  std::string batch_dim, ragged_dim;  // "": none
+  std::map<std::string, Layout, std::less<>> layouts;
+};
+
+struct Manifest {
+  std::string name, model_version, description;
+  std::map<std::string, EntryManifest, std::less<>> entry_points;
+  std::string default_entry_point;
+  std::optional<EmbeddingsInfo> embeddings;
+  OpHashes ops;
+  std::vector<std::string> numerics;
+  std::map<std::string, std::string, std::less<>> provenance;  // those that are strings
+};
+
+absl::StatusOr<Manifest> ParseManifest(std::string_view text);
+
+// Gives the signature its layouts and dims, if they agree with its shapes.
+absl::Status ApplyLayouts(const EntryManifest& entry, Signature* signature);
+
+}  // namespace strata::runtime

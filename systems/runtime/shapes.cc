@@ -1,0 +1,174 @@
+#include "systems/runtime/shapes.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "kernels/core/invoke.h"
+#include "systems/runtime/text.h"
+
+namespace strata::runtime {
+namespace {
+
+constexpr int64_t kMaxElements = int64_t{1} << 48;  // above any memory, below overflow in bytes
+
+bool SameSizes(const TensorView& a, const TensorView& b) {
+  return a.rank == b.rank && std::equal(a.sizes.begin(), a.sizes.begin() + a.rank, b.sizes.begin());
+}
+
+class Resolver {
+ public:
+  Resolver(const EntryPlan& plan, absl::Span<const int64_t> dims, Shapes& out) : plan_(plan), dims_(dims), out_(out) {}
+
+  absl::Status Run() {
+    out_.views.resize(plan_.values.size());
+    out_.offsets.assign(plan_.values.size(), 0);
+    out_.bytes.resize(plan_.values.size());
+    for (size_t v = 0; v < plan_.values.size(); ++v) {
+      RUNTIME_RETURN_IF_ERROR(FillSizes(v));
+    }
+    for (size_t s = 0; s < plan_.steps.size(); ++s) {
+      const Step& step = plan_.steps[s];
+      if (step.kind == Step::Kind::kOp) continue;
+      if (Look(step)) continue;
+      return At(Annotate(ViewError(step), StepLabel(plan_, s)));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status At(const absl::Status& status) const {
+    if (dims_.empty()) return status;
+    return Annotate(status, Cat("at ", DimsText(plan_.signature, dims_)));
+  }
+
+  absl::Status FillSizes(size_t v) {
+    const Value& value = plan_.values[v];
+    TensorView& view = out_.views[v];
+    view.dtype = value.dtype;
+    view.rank = static_cast<int>(value.shape.size());
+    int64_t elements = 1;
+    for (size_t d = 0; d < value.shape.size(); ++d) {
+      const std::optional<int64_t> size = value.shape[d].Evaluate(dims_);
+      if (!size || __builtin_mul_overflow(elements, std::max<int64_t>(*size, 1), &elements) ||
+          elements > kMaxElements) {
+        return At(
+            Invalid("the value ", Quote(value.name), " would have the impossible shape ", ShapeText(value.shape)));
+      }
+      view.sizes[d] = *size;
+    }
+    view.MakeContiguous();
+    out_.bytes[v] = static_cast<size_t>(view.numel()) * SizeOf(view.dtype);
+    return absl::OkStatus();
+  }
+
+  // Fills strides and offset of a view. False if it is not possible.
+  bool Look(const Step& step) {
+    const auto from = static_cast<size_t>(step.inputs[0]), to = static_cast<size_t>(step.outputs[0]);
+    const TensorView& in = out_.views[from];
+    TensorView& view = out_.views[to];
+    size_t offset = 0;
+    if (step.kind == Step::Kind::kReshape) {
+      if (!IsContiguous(in) || in.numel() != view.numel()) return false;
+    } else if (step.kind == Step::Kind::kSlice) {
+      if (!Slice(step, in, &view, &offset)) return false;
+    } else if (!Permute(step, in, &view)) {
+      return false;
+    }
+    // An empty view looks at nothing: an offset could lie beyond memory that is empty, too.
+    out_.offsets[to] = view.numel() == 0 ? 0 : out_.offsets[from] + offset;
+    return true;
+  }
+
+  bool Slice(const Step& step, const TensorView& in, TensorView* view, size_t* offset) const {
+    const auto dim = static_cast<size_t>(step.slice_dim);
+    const std::optional<int64_t> start = step.slice_start.Evaluate(dims_);
+    if (in.rank != view->rank || step.slice_dim >= in.rank || !start) return false;
+    for (size_t d = 0; d < static_cast<size_t>(in.rank); ++d) {
+      if (d != dim && view->sizes[d] != in.sizes[d]) return false;
+    }
+    if (*start > in.sizes[dim] || view->sizes[dim] > in.sizes[dim] - *start) return false;
+    view->strides = in.strides;
+    *offset = static_cast<size_t>(*start * in.strides[dim]) * SizeOf(in.dtype);
+    return true;
+  }
+
+  static bool Permute(const Step& step, const TensorView& in, TensorView* view) {
+    if (in.rank != view->rank || (in.rank < kMaxRank && step.permutation[static_cast<size_t>(in.rank)] >= 0)) {
+      return false;
+    }
+    for (size_t d = 0; d < static_cast<size_t>(in.rank); ++d) {
+      const int source = step.permutation[d];
+      if (source < 0 || source >= in.rank || view->sizes[d] != in.size(source)) return false;
+      view->strides[d] = in.stride(source);
+    }
+    return true;
+  }
+
+  absl::Status ViewError(const Step& step) const {
+    const auto from = static_cast<size_t>(step.inputs[0]), to = static_cast<size_t>(step.outputs[0]);
+    return Invalid("the value ", Quote(plan_.values[from].name), " of shape ", strata::ShapeText(out_.views[from]),
+                   IsContiguous(out_.views[from]) ? "" : ", which is not contiguous,", " cannot be seen as ",
+                   Quote(plan_.values[to].name), " of shape ", strata::ShapeText(out_.views[to]));
+  }
+
+  const EntryPlan& plan_;
+  absl::Span<const int64_t> dims_;
+  Shapes& out_;
+};
+
+}  // namespace
+
+std::string DimsText(const Signature& signature, absl::Span<const int64_t> dims) {
+  std::string text;
+  for (size_t d = 0; d < dims.size(); ++d) text += Cat(d ? ", " : "", signature.dims[d].name, " = ", dims[d]);
+  return text;
+}
+
+absl::Status ResolveShapes(const EntryPlan& plan, absl::Span<const int64_t> dims, Shapes* out) {
+  return Resolver(plan, dims, *out).Run();
+}
+
+Call MakeCall(const Step& step, const Shapes& shapes) {
+  Call call(*step.op->schema);
+  call.attrs = step.attrs;
+  for (size_t i = 0; i < step.inputs.size(); ++i) {
+    if (step.inputs[i] >= 0) call.inputs[i] = shapes.views[static_cast<size_t>(step.inputs[i])];
+  }
+  return call;
+}
+
+bool OutputsMatch(const Step& step, const Shapes& shapes, const Call& call) {
+  for (size_t i = 0; i < step.outputs.size(); ++i) {
+    const TensorView& said = shapes.views[static_cast<size_t>(step.outputs[i])];
+    if (call.outputs[i].dtype != said.dtype || !SameSizes(call.outputs[i], said)) return false;
+  }
+  return true;
+}
+
+absl::Status OutputMismatch(const EntryPlan& plan, size_t s, const Shapes& shapes, const Call& call) {
+  const Step& step = plan.steps[s];
+  for (size_t i = 0; i < step.outputs.size(); ++i) {
+    const auto v = static_cast<size_t>(step.outputs[i]);
+    const TensorView &said = shapes.views[v], &made = call.outputs[i];
+    if (made.dtype == said.dtype && SameSizes(made, said)) continue;
+    return Invalid(StepLabel(plan, s), ": the plan says that ", Quote(plan.values[v].name), " is ", NameOf(said.dtype),
+                   " ", strata::ShapeText(said), ", the operator makes ", NameOf(made.dtype), " ",
+                   strata::ShapeText(made));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSteps(const EntryPlan& plan, const Shapes& shapes) {
+  for (size_t s = 0; s < plan.steps.size(); ++s) {
+    const Step& step = plan.steps[s];
+    if (step.op == nullptr) continue;
+    Call call = MakeCall(step, shapes);
+    if (strata::Status status = Infer(*step.op->schema, call); !status.ok()) {
+      return Annotate(FromKernel(status), StepLabel(plan, s));
+    }
+    if (!OutputsMatch(step, shapes, call)) return OutputMismatch(plan, s, shapes, call);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace strata::runtime
