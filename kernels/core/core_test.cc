@@ -120,6 +120,13 @@ TEST(Invoke, RefusesStridesThatTheKernelDoesNotTake) {
             "strata::scale: x has strides that the kernel does not take, wanted a contiguous tensor");
 }
 
+TEST(Invoke, AnEmptyTensorIsContiguousWhateverItsStrides) {
+  Call call(kScale);
+  call.inputs[0] = MakeView(nullptr, DType::kF32, {0, 8});
+  call.inputs[0].strides = {8, 5};
+  EXPECT_TRUE(Invoke(kScaleOp, {}, call, kNoBind).ok());
+}
+
 TEST(Invoke, ChecksIndicesAndOffsets) {
   float x[20];
   int64_t ids[] = {0, 5, 1}, offsets[] = {0, 3, 2, 5};
