@@ -77,6 +77,8 @@ def write(path, *, name, entry_name, entry, weights, layout, cases, tokenizer=No
         save_file({n: t.contiguous() for n, t in weights.items()}, made / "weights.safetensors")
         save_file(_golden(entry_name, cases), made / "golden.safetensors")
         os.chmod(made, 0o755)
+        for file in made.iterdir():
+            os.chmod(file, 0o644)  # safetensors writes for its owner alone
         if path.exists():
             shutil.rmtree(path)
         os.rename(made, path)
