@@ -43,7 +43,8 @@ void ReadTensor(const OpSchema& schema, const ArgSpec& arg, const DeviceHooks& h
   int32_t device = 0, dtype = 0;
   Check(aoti_torch_get_device_type(tensor.get(), &device), "get_device_type");
   if (device != hooks.torch_device_type) {
-    throw std::runtime_error(Where(schema, arg) + " is on another device than the arguments before it");
+    throw std::runtime_error(Where(schema, arg) + " is on " + TorchDeviceName(device) + ", wanted " +
+                             TorchDeviceName(hooks.torch_device_type) + " like the others");
   }
   Check(aoti_torch_get_dtype(tensor.get(), &dtype), "get_dtype");
   const auto known = FromTorch(dtype);

@@ -26,9 +26,29 @@ int32_t ToTorch(DType dtype) { return Codes()[static_cast<size_t>(dtype)]; }
 
 std::string TorchDTypeName(int32_t dtype) {
   if (const auto known = FromTorch(dtype)) return std::string(NameOf(*known));
-  if (dtype == aoti_torch_dtype_float16()) return "float16";
-  if (dtype == aoti_torch_dtype_int8()) return "int8";
-  return "number " + std::to_string(dtype) + " of torch";
+  // The numbers are written into torch's files, so they stay; those of dtypes that Strata has are left out.
+  switch (dtype) {
+    case 1:
+      return "int8";
+    case 2:
+      return "int16";
+    case 5:
+      return "float16";
+    case 8:
+      return "complex32";
+    case 9:
+      return "complex64";
+    case 10:
+      return "complex128";
+    default:
+      return "number " + std::to_string(dtype) + " of torch";
+  }
+}
+
+std::string TorchDeviceName(int32_t device) {
+  if (device == 0) return "cpu";
+  if (device == 1) return "cuda";
+  return "device number " + std::to_string(device) + " of torch";
 }
 
 }  // namespace strata::torch_adapter

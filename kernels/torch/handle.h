@@ -45,5 +45,7 @@ std::optional<DType> FromTorch(int32_t dtype);
 int32_t ToTorch(DType dtype);
 // "float16", for messages about dtypes that Strata has not.
 std::string TorchDTypeName(int32_t dtype);
+// "cuda", for messages.
+std::string TorchDeviceName(int32_t device);
 
 }  // namespace strata::torch_adapter

@@ -7,8 +7,8 @@ import pathlib
 
 import torch
 
-# The checkout (or a test's runfiles): research/ lies in it.
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+# The checkout, or a test's runfiles: research/ lies in it. Links are not followed: a test's lead back to the checkout.
+ROOT = pathlib.Path(__file__).absolute().parents[2]
 
 
 def _folders():

@@ -20,6 +20,13 @@ def _check_dtype(schema, arg, tensor, types):
         types[arg.type] = got
 
 
+def _check_device(schema, arg, tensor, first):
+    if tensor.device != first.device:
+        raise RuntimeError(
+            f"strata::{schema.name}: {arg.name} is on {tensor.device}, wanted {first.device} like the arguments before it"
+        )
+
+
 class _Binding:
     """What the inputs of one call have bound: dims by name, the leading dims, dtypes by letter."""
 
@@ -60,6 +67,7 @@ def make(schema):
         binding = _Binding(schema, dict(zip((a.name for a in schema.attrs), args[count:])))
         for arg, tensor in zip(schema.inputs, args):
             if tensor is not None:
+                _check_device(schema, arg, tensor, args[0])
                 binding.bind(arg, tensor)
         outputs = tuple(binding.output(arg, args[0]) for arg in schema.outputs)
         return outputs if len(outputs) > 1 else outputs[0]
