@@ -5,6 +5,7 @@
     strata.train.accuracy(model, *data.test)
 """
 
+import contextlib
 import dataclasses
 
 import torch
@@ -87,12 +88,24 @@ def load_data(seed=0, test=450) -> Data:
     return Data((pixels[:-test], labels[:-test]), (pixels[-test:], labels[-test:]))
 
 
+@contextlib.contextmanager
+def _one_thread():
+    # Batches of 64 x 256 are too small to share: two threads wait for each other longer than they work.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def train(data: Data, parts=nn, seed=0, epochs=30, show=True, label="training"):
     """Trains from scratch. Returns (model, strata.train.History); the same seed gives the same bits."""
     torch.manual_seed(seed)
     model = DigitClassifier(parts)
     loss = nn.CrossEntropyLoss() if parts is nn else torch.nn.CrossEntropyLoss()
-    history = training.fit(model, *data.train, loss, epochs=epochs, seed=seed, show=show, label=label)
+    with _one_thread():
+        history = training.fit(model, *data.train, loss, epochs=epochs, seed=seed, show=show, label=label)
     return model, history
 
 
