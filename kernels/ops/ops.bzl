@@ -2,6 +2,7 @@
 
 OPS = {
     "add": [],
+    "attention": [],
     "copy": [],
     "cross_entropy": [],
     "embedding": [],
