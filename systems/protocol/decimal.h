@@ -5,7 +5,7 @@
 //
 //   Decimal number;
 //   json.ReadNumber(&number);
-//   std::optional<uint32_t> bits = ToFloatBits(number, kFp32Format);
+//   std::optional<uint32_t> bits = ToFloatBits(number, kFp16Format);
 #ifndef STRATA_SYSTEMS_PROTOCOL_DECIMAL_H_
 #define STRATA_SYSTEMS_PROTOCOL_DECIMAL_H_
 
@@ -16,7 +16,7 @@
 
 namespace strata::protocol {
 
-// An IEEE-754 binary format of 32 bits or less.
+// An IEEE-754 binary format of 16 bits.
 struct FloatFormat {
   int exponent_bits;
   int fraction_bits;
@@ -24,7 +24,6 @@ struct FloatFormat {
 
 inline constexpr FloatFormat kFp16Format = {5, 10};
 inline constexpr FloatFormat kBf16Format = {8, 7};
-inline constexpr FloatFormat kFp32Format = {8, 23};
 
 // Round to nearest, ties to even. Each is empty if the number is beyond the largest finite value; a number too small
 // for the smallest subnormal is a zero with its sign.

@@ -115,6 +115,31 @@ TEST(Decimal, Fp16KnownValues) {
   EXPECT_EQ(half("2051"), 0x6802u);
 }
 
+// Every half-way point of FP16 and BF16, exactly and a little to either side, in short and in long texts.
+TEST(Decimal, SmallFloatsAreRoundedOnceAtEveryHalfWayPoint) {
+  for (const FloatFormat format : {kFp16Format, kBf16Format}) {
+    const uint32_t infinity = ((1u << format.exponent_bits) - 1) << format.fraction_bits;
+    for (uint32_t bits = 0; bits + 1 < infinity; bits += 1 + bits % 7) {
+      const double middle = (static_cast<double>(FloatFromBits(bits, format)) + FloatFromBits(bits + 1, format)) / 2;
+      char text[160];
+      const auto end = std::to_chars(text, text + sizeof(text), middle, std::chars_format::scientific, 110);
+      const std::string exact(text, end.ptr);
+      const size_t e = exact.find('e');
+      std::string above = exact, below = exact, brief = exact;
+      above[e - 1] = '1';  // the digits before it are zeros: the middle has less than 100
+      const size_t last = exact.find_last_not_of('0', e - 1);
+      below.replace(last + 1, e - last - 1, e - last - 1, '9');
+      --below[exact[last] == '.' ? last - 1 : last];
+      const size_t brief_end = exact[last] == '.' ? last : last + 1;
+      brief.erase(brief_end, e - brief_end);
+      ASSERT_EQ(ToFloatBits(Read(exact), format), bits + bits % 2) << exact;
+      ASSERT_EQ(ToFloatBits(Read(brief), format), bits + bits % 2) << brief;
+      ASSERT_EQ(ToFloatBits(Read(above), format), bits + 1) << above;
+      ASSERT_EQ(ToFloatBits(Read(below), format), bits) << below;
+    }
+  }
+}
+
 TEST(Decimal, Bf16KnownValues) {
   const auto bf16 = [](std::string_view text) { return ToFloatBits(Read(text), kBf16Format); };
   EXPECT_EQ(bf16("1"), 0x3F80u);

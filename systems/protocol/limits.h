@@ -14,7 +14,7 @@ namespace strata::protocol {
 struct Limits {
   // A whole request body, JSON and binary parts together. Beyond it: 413.
   int64_t max_body_bytes = int64_t{64} << 20;
-  // Arrays and objects inside each other. A tensor of rank r needs 4 + r when its data is nested.
+  // Arrays and objects inside each other. A tensor of rank r needs 3 + r when its data is nested.
   int max_json_depth = 32;
   // Inputs of one request, and likewise its requested outputs.
   int max_tensors = 64;
