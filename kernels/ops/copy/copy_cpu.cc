@@ -49,9 +49,15 @@ void CopyRuns(const OpContext& context, const Layout& layout, const T* x, int64_
       std::memcpy(y + begin, x + begin, static_cast<size_t>(end - begin) * sizeof(T));
     });
   }
+  const int outer = layout.rank - 1;
+  // Runs of one `group` lie a fixed distance apart, so their places take no division.
+  const int64_t group = layout.size[outer - 1], step = layout.stride[outer - 1];
   ParallelChunks(*context.parallel, total / run, 1 + 16384 / run, [&](int, int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      std::memcpy(y + r * run, x + Place(layout, layout.rank - 1, r), static_cast<size_t>(run) * sizeof(T));
+    for (int64_t r = begin; r < end;) {
+      const T* from = x + Place(layout, outer, r);
+      for (const int64_t stop = std::min(end, (r / group + 1) * group); r < stop; ++r, from += step) {
+        std::memcpy(y + r * run, from, static_cast<size_t>(run) * sizeof(T));
+      }
     }
   });
 }
