@@ -156,8 +156,10 @@ void GemmPart(const GemmPlan& plan, GemmShape shape, Matrix<TA> a, Matrix<TB> b,
     });
     for (size_t p = first_panel; p < last_panel; ++p) {
       const size_t columns = std::min(kPanel, shape.n - p * kPanel);
-      const F* panel = packed + p * kPanel * shape.k;
-      if (packed == nullptr) {
+      const F* panel;
+      if (packed != nullptr) {
+        panel = packed + p * kPanel * shape.k;
+      } else {
         // With one group a panel is used at once, and its memory again; else all are kept for the groups that follow.
         F* space = panel_space + (one_group ? 0 : (p - first_panel) * kPanel * shape.k);
         if (group == first_row) {
