@@ -124,6 +124,9 @@ check_tools() {
     0) say "Bazel of unknown version: $bazel (4.2 to 7 are known to work)" ;;
     *) die "$bazel is Bazel $major; Strata builds with 4.2 to 7 (bazelisk chooses by itself)" ;;
   esac
+}
+
+say_cuda() {
   local cuda
   if cuda=$(find_cuda); then say "CUDA: $cuda"; else say "CUDA: no toolkit found, so the CUDA kernels are left out"; fi
 }
