@@ -26,8 +26,11 @@ MAY_INCLUDE = {
     "systems/net": ["kernels/base", "systems/base", "systems/protocol"],
     "systems/runtime": ["kernels/base", "kernels/core", "kernels/ops", "systems/base"],
     "systems/batching": ["kernels/base", "systems/base", "systems/runtime"],
-    "systems/models": ["kernels/base", "kernels/core", "systems/base", "systems/runtime", "systems/text"],
     "systems/admin": ["kernels/base", "systems/base", "systems/protocol"],
+    "systems/models": [
+        "kernels/base", "kernels/core", "systems/admin", "systems/base", "systems/batching", "systems/protocol",
+        "systems/runtime", "systems/text",
+    ],
 }
 # Wiring: it may include every other part.
 MAY_INCLUDE["systems/server"] = ["kernels/base", "kernels/core"] + [f for f in MAY_INCLUDE if f.startswith("systems/")]
