@@ -97,7 +97,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   boost::asio::awaitable<void> WaitForInput();  // returns on bytes, end of input, a deadline, or Drain
   void Wake();
-  void ArmRead();
+  void ArmRead();  // sees to it that a read is pending soon; where there is no room, WaitForInput asks again
+  void StartRead();
   void OnRead(const boost::system::error_code& ec, size_t n);
   void CancelHandlerIfClientLeft();
   void SetReadDeadline();
@@ -121,6 +122,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool eof_ = false;     // no more input will come
   bool broken_ = false;  // reset: no output can go either
   bool read_armed_ = false;
+  bool read_posted_ = false;
   bool timed_out_ = false;
   bool continue_sent_ = false;
   bool handler_cancelled_ = false;

@@ -4,6 +4,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <utility>
 
@@ -42,7 +43,18 @@ void Connection::Wake() {
 }
 
 void Connection::ArmRead() {
-  if (read_armed_ || eof_ || phase_ == Phase::kClosed) return;
+  if (read_armed_ || read_posted_ || eof_) return;
+  // Posted, not begun here: Asio tries a read at once, and straight after an answer that finds nothing and costs a
+  // system call; a turn of the loop later, on a busy server, the next request is often there.
+  read_posted_ = true;
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    self->read_posted_ = false;
+    self->StartRead();
+  });
+}
+
+void Connection::StartRead() {
+  if (eof_ || phase_ == Phase::kClosed) return;
   if (in_.full() || (phase_ == Phase::kHandling && in_.view().size() >= options().max_pipelined_bytes)) return;
   read_armed_ = true;
   const std::span<char> room = in_.Prepare();
@@ -78,7 +90,7 @@ asio::awaitable<bool> Connection::WriteAll(std::string_view head, std::string_vi
                                             asio::const_buffer(body.data(), body.size())};
   // Nearly every answer fits the socket's buffer: a direct write saves a turn of the loop.
   error_code ec;
-  const size_t sent = socket_.write_some(buffers, ec);
+  const size_t sent = body.empty() ? socket_.write_some(buffers[0], ec) : socket_.write_some(buffers, ec);
   if (!ec && sent == head.size() + body.size()) co_return true;
   if (ec && ec != asio::error::would_block && ec != asio::error::try_again) {
     broken_ = true;
