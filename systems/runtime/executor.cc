@@ -110,16 +110,4 @@ void Executor::HandOut(absl::Span<TensorView> outputs) {
   }
 }
 
-std::set<std::string> Executor::NumericsClasses() const {
-  std::set<std::string> classes;
-  if (!bound_) return classes;
-  for (const Step& step : program_->plan().steps) {
-    if (step.op == nullptr) continue;
-    Call call = MakeCall(step, shapes_);
-    if (!Infer(*step.op->schema, call).ok()) continue;
-    if (const Variant* row = SelectVariant(*step.op, context_, call)) classes.emplace(row->numerics);
-  }
-  return classes;
-}
-
 }  // namespace strata::runtime

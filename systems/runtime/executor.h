@@ -11,8 +11,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -47,8 +45,6 @@ class Executor {
   // By step; empty unless enabled.
   absl::Span<const StepProfile> profile() const { return profile_; }
 
-  // The numerics classes of the rows that the latest run used.
-  std::set<std::string> NumericsClasses() const;
   // Of the latest run.
   size_t arena_bytes() const { return planner_.peak_bytes(); }
 

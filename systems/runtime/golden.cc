@@ -64,6 +64,24 @@ absl::StatusOr<std::map<std::string, Cases>> SortTensors(const Bundle& bundle, c
   return sorted;
 }
 
+// Whether this machine's results must be the golden's to the bit; if not, a note says why.
+void CompareClasses(const Bundle& bundle, GoldenReport* report) {
+  std::set<std::string> used;
+  for (const Program& program : bundle.programs()) {
+    used.insert(program.numerics_classes().begin(), program.numerics_classes().end());
+  }
+  const std::set<std::string> recorded(bundle.manifest().numerics.begin(), bundle.manifest().numerics.end());
+  report->exact = used.empty() || used == recorded;
+  if (report->exact) return;
+  const auto join = [](const std::set<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+    return text.empty() ? std::string("none") : text;
+  };
+  report->notes.push_back(Cat("this machine runs the numerics classes ", join(used), "; the golden was made with ",
+                              join(recorded), ": compared within the dtype's bound"));
+}
+
 class Replay {
  public:
   Replay(const Bundle& bundle, Parallel& parallel, GoldenReport& report)
@@ -91,30 +109,13 @@ class Replay {
     RUNTIME_RETURN_IF_ERROR(BindInputs(signature, one.inputs, absl::MakeSpan(dims)));
     shapes->insert(std::move(dims));
     ++report_.cases;
-    const bool exact = SameClasses(executor);
     for (size_t o = 0; o < outputs.size(); ++o) {
-      RUNTIME_RETURN_IF_ERROR(CompareOutput(signature.outputs[o], outputs[o], one.outputs[o], exact));
+      RUNTIME_RETURN_IF_ERROR(CompareOutput(signature.outputs[o], outputs[o], one.outputs[o]));
     }
     return absl::OkStatus();
   }
 
-  bool SameClasses(const Executor& executor) {
-    const std::set<std::string> used = executor.NumericsClasses();
-    const std::set<std::string> recorded(bundle_.manifest().numerics.begin(), bundle_.manifest().numerics.end());
-    if (used.empty() || used == recorded) return true;
-    const auto join = [](const std::set<std::string>& names) {
-      std::string text;
-      for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-      return text.empty() ? std::string("none") : text;
-    };
-    const std::string note = Cat("this machine runs the numerics classes ", join(used), "; the golden was made with ",
-                                 join(recorded), ": compared within the dtype's bound");
-    if (report_.notes.empty() || report_.notes.back() != note) report_.notes.push_back(note);
-    report_.exact = false;
-    return false;
-  }
-
-  absl::Status CompareOutput(const TensorSpec& spec, const TensorView& got, const TensorView& want, bool exact) {
+  absl::Status CompareOutput(const TensorSpec& spec, const TensorView& got, const TensorView& want) {
     if (!want.present()) return Invalid("the output ", Quote(spec.name), " is missing");
     if (got.dtype != want.dtype || got.rank != want.rank ||
         !std::equal(got.sizes.begin(), got.sizes.begin() + got.rank, want.sizes.begin())) {
@@ -125,10 +126,10 @@ class Replay {
     const Difference difference = Compare(got, want);
     if (difference.count == 0) return absl::OkStatus();
     const double bound = ClassBound(want.dtype) * difference.magnitude;
-    if (!exact && difference.largest <= bound) return absl::OkStatus();
+    if (!report_.exact && difference.largest <= bound) return absl::OkStatus();
     return absl::DataLossError(Cat("the output ", Quote(spec.name),
                                    " is not what the golden has: ", DifferenceText(difference, got, want),
-                                   exact ? std::string() : Cat(", which is more than the bound ", bound)));
+                                   report_.exact ? std::string() : Cat(", which is more than the bound ", bound)));
   }
 
   const Bundle& bundle_;
@@ -149,6 +150,7 @@ absl::StatusOr<GoldenReport> ReplayGolden(const Bundle& bundle, absl::Span<const
   auto sorted = SortTensors(bundle, *golden);
   if (!sorted.ok()) return Annotate(sorted.status(), "golden.safetensors");
   GoldenReport report;
+  CompareClasses(bundle, &report);
   Replay replay(bundle, parallel, report);
   for (const Program& program : bundle.programs()) {
     const std::string& name = program.signature().name;

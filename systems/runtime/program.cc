@@ -106,11 +106,11 @@ absl::Status Program::CheckMemory(absl::Span<const int64_t> dims, const Shapes& 
     return Invalid("a run at ", DimsText(plan_.signature, dims), " would take ", BytesText(largest_arena_bytes_),
                    ", wanted at most ", BytesText(max_arena_bytes_));
   }
-  return CheckWorkspace(shapes);
+  return CheckKernels(shapes);
 }
 
-// A kernel's working memory is under the same limit. One thread: what a kernel takes for each thread is small.
-absl::Status Program::CheckWorkspace(const Shapes& shapes) {
+// Every step has a kernel. Its working memory is under the same limit, counted for one thread.
+absl::Status Program::CheckKernels(const Shapes& shapes) {
   const OpContext context;
   for (size_t s = 0; s < plan_.steps.size(); ++s) {
     const Step& step = plan_.steps[s];
@@ -121,6 +121,7 @@ absl::Status Program::CheckWorkspace(const Shapes& shapes) {
     if (row == nullptr) {
       return absl::UnimplementedError(Cat(StepLabel(plan_, s), ": there is no kernel for these arguments"));
     }
+    numerics_classes_.emplace(row->numerics);
     if (row->workspace_bytes == nullptr) continue;
     const size_t bytes = row->workspace_bytes(call, 1);
     if (bytes <= max_arena_bytes_) continue;

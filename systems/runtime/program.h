@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ class Program {
   // Of the arena at the largest dims.
   size_t largest_arena_bytes() const { return largest_arena_bytes_; }
 
+  // The numerics classes of the rows that run on this machine. A class depends on device, dtypes and fixed dims alone.
+  const std::set<std::string>& numerics_classes() const { return numerics_classes_; }
+
   // By value: its place in the memory plan, or -1 where it lies elsewhere.
   const std::vector<int>& slots() const { return slots_; }
   // By output: the place of its copy, or -1 where the value itself is handed out.
@@ -49,12 +53,13 @@ class Program {
   int AddSlot(LiveRange range);
   absl::Status CheckPoints(PreparedWeights& prepared);
   absl::Status CheckMemory(absl::Span<const int64_t> dims, const Shapes& shapes);
-  absl::Status CheckWorkspace(const Shapes& shapes);
+  absl::Status CheckKernels(const Shapes& shapes);
   void PrepareWeights(const Shapes& shapes, PreparedWeights& prepared);
 
   EntryPlan plan_;
   size_t max_arena_bytes_ = 0;
   size_t largest_arena_bytes_ = 0;
+  std::set<std::string> numerics_classes_;
   std::vector<int> slots_, copy_slots_;
   std::vector<LiveRange> ranges_;
   std::vector<void*> weight_data_;

@@ -48,6 +48,10 @@ struct TestBundle {
 // "norm": x [B, 8] -> rms_norm -> rms_norm -> y [B, 8], stacked along B, with the weights "a" and "b".
 TestBundle RmsNormBundle();
 
+// "embed": ids [N] and cu_seqlens [B+1] -> embedding, linear with gelu, mean over each run, l2_normalize -> vectors
+// [B, 6], stacked; and the rows before pooling, seen through a reshape and a slice -> tokens [N, 3], ragged.
+TestBundle RaggedBundle();
+
 // `"rms_norm": "<its schema's hash>"` for each, joined by commas.
 std::string OpsJson(std::initializer_list<std::string_view> ops);
 

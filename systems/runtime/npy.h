@@ -1,0 +1,15 @@
+// numpy's .npy files, versions 1 to 3, little-endian, in C order: strata-run's inputs. The reader trusts nothing.
+//
+//   absl::StatusOr<TensorView> x = ParseNpy(bytes);   // a view into `bytes`
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "kernels/core/tensor_view.h"
+
+namespace strata::runtime {
+
+// REQUIRES: `bytes` outlives the result, which has the alignment that they give it.
+absl::StatusOr<TensorView> ParseNpy(absl::Span<const std::byte> bytes);
+
+}  // namespace strata::runtime
