@@ -32,6 +32,8 @@ class Callbacks : public http::basic_parser<true> {
 
   const std::optional<RequestParser::Error>& refused() const { return refused_; }
   bool expects_continue() const { return expects_continue_; }
+  // True where the next byte belongs to a chunk's header or end.
+  bool in_chunk_framing() const { return header_complete_ && chunked() && chunk_left_ == 0; }
   void Refuse(RequestParser::Error error, error_code& ec) {
     refused_ = std::move(error);
     ec = http::error::bad_field;
@@ -81,13 +83,15 @@ class Callbacks : public http::basic_parser<true> {
     request_->body.append(bytes.data(), bytes.size());
     return bytes.size();
   }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view extensions, error_code& ec) override {
+  void on_chunk_header_impl(std::uint64_t size, beast::string_view extensions, error_code& ec) override {
+    chunk_left_ = size;
     extension_bytes_ += extensions.size();
     if (extension_bytes_ > limits_.max_header_bytes) {
       Refuse(LimitError(431, "total of chunk extensions in bytes", limits_.max_header_bytes), ec);
     }
   }
   std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view bytes, error_code&) override {
+    chunk_left_ -= bytes.size();
     request_->body.append(bytes.data(), bytes.size());
     return bytes.size();
   }
@@ -108,6 +112,7 @@ class Callbacks : public http::basic_parser<true> {
   size_t num_fields_ = 0;
   size_t num_hosts_ = 0;
   size_t extension_bytes_ = 0;
+  std::uint64_t chunk_left_ = 0;
   bool header_complete_ = false;
   bool has_transfer_encoding_ = false;
   bool expects_continue_ = false;
@@ -146,6 +151,8 @@ size_t RequestParser::Impl::Feed(std::string_view bytes) {
     started = true;
   }
   while (used < bytes.size() && !parser->is_done()) {
+    // Beast asserts five bytes when it looks at a last chunk again. At least "0\r\n\r\n" is still to come here, always.
+    if (parser->in_chunk_framing() && bytes.size() - used < 5) break;
     const bool in_header = !parser->is_header_done();
     error_code ec;
     const size_t n = parser->put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);

@@ -97,8 +97,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const strata::net::Outcome whole = strata::net::Drive(input, 4096);
   const strata::net::Outcome cut = strata::net::Drive(input, 1 + data[0] % 32);
   strata::net::Check(whole.requests == cut.requests, "the same requests, however the bytes are cut");
-  strata::net::Check(
-      (whole.error_status == 0) == (cut.error_status == 0) || cut.error_status == 0 || whole.error_status == 0,
-      "the same errors");
+  // Not compared: errors. Bytes in one piece show an error in an unfinished header that small pieces show at its end.
   return 0;
 }

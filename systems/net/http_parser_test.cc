@@ -81,6 +81,18 @@ TEST(RequestParser, LimitsTheBytesOfChunkExtensions) {
   EXPECT_EQ(parser.error()->status, 431);
 }
 
+TEST(RequestParser, TakesAnEmptyChunkedBodyByteByByte) {
+  RequestParser parser({});
+  std::string waiting;
+  for (const char c : std::string("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")) {
+    ASSERT_FALSE(parser.done());
+    waiting.push_back(c);
+    waiting.erase(0, parser.Feed(waiting));
+  }
+  EXPECT_TRUE(parser.done());
+  EXPECT_EQ(waiting, "");
+}
+
 TEST(RequestParser, DropsTrailersAndStartsAfresh) {
   RequestParser parser({});
   FeedAll(parser, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nHost: evil\r\n\r\n");
