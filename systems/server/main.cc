@@ -69,7 +69,7 @@ int Serve(int argc, char** argv) {
   if (!server.ok()) return Fail(server.status());
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   std::printf("strata-server: ready on %s in %.3f s: %s\n", (*server)->url().c_str(), took.count(),
-              (*server)->model_names().c_str());
+              (*server)->models().Names().c_str());
   std::fflush(stdout);
   signals.Wait();
   const strata::server::StopReport report = (*server)->Stop();

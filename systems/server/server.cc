@@ -31,7 +31,7 @@ class ServerImpl : public Server {
   StopReport Stop() override;
   uint16_t port() const override { return http_->port(); }
   std::string url() const override;
-  std::string model_names() const override { return models_.Names(); }
+  const models::ModelSet& models() const override { return models_; }
   asio::any_io_executor workers() override { return workers_->get_executor(); }
 
  private:

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "systems/models/model.h"
+#include "systems/models/model_set.h"
 #include "systems/net/http_server.h"
 #include "systems/protocol/limits.h"
 
@@ -46,8 +46,7 @@ class Server {
   virtual uint16_t port() const = 0;
   // "http://127.0.0.1:8000"
   virtual std::string url() const = 0;
-  // "digits, minilm"
-  virtual std::string model_names() const = 0;
+  virtual const models::ModelSet& models() const = 0;
   // What batches run on: a test holds it up to fill a queue.
   virtual boost::asio::any_io_executor workers() = 0;
 };
