@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).absolute().parents[1]
 _READY = re.compile(r"ready on (http://\S+)")
 
 
