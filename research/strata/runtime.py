@@ -81,4 +81,6 @@ def load(path, entry_point=None):
         if name not in ops.schemas or ops.schemas[name].hash != known:
             raise ValueError(f"{path}: operator {name} has changed since the export; export the model again")
     entry = entry_point or manifest["default_entry_point"]
+    if entry not in plan["entry_points"]:
+        raise ValueError(f"{path} has no entry point {entry}, it has {', '.join(plan['entry_points'])}")
     return Plan(plan["entry_points"][entry], load_file(path / "weights.safetensors"))

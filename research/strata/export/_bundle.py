@@ -29,11 +29,17 @@ def _manifest(name, entry_name, entry, layout, embeddings, provenance, descripti
         "default_entry_point": entry_name,
         "ops": {op: ops.schemas[op].hash for op in used},
         "numerics": sorted({ops.schemas[op].variants[0]["numerics"] for op in used}),
-        "provenance": provenance | {"torch": torch.__version__.split("+")[0], "created": _now()},
+        "provenance": provenance | {"strata": _version(), "torch": torch.__version__.split("+")[0], "created": _now()},
     }
     if embeddings:
         manifest["embeddings"] = embeddings
     return manifest
+
+
+def _version():
+    from .. import __version__  # not at the top: the package imports this module
+
+    return __version__
 
 
 def _now():

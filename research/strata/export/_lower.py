@@ -1,5 +1,7 @@
 """A traced model to a plan: constants fold, Strata's operators stay whole, the rest goes through the table."""
 
+import warnings
+
 import torch
 
 from .. import ops
@@ -13,7 +15,8 @@ _FOLD_LIMIT = 1 << 28  # elements: a larger constant is computed at run time
 
 def trace(model, args, kwargs, dynamic_shapes):
     """torch.export, made functional, with every operator that the table or the registry has kept whole."""
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its own tree specs
         program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)
     decompositions = torch.export.default_decompositions()
     for overload in TABLE:

@@ -46,12 +46,12 @@ class Embeddings(nn.Module):
         super().__init__()
         self.word = nn.Embedding(c.vocab_size, c.hidden_size)
         self.position = nn.Embedding(c.max_position_embeddings, c.hidden_size)
-        self.type = nn.Embedding(c.type_vocab_size, c.hidden_size)
+        self.token_type = nn.Embedding(c.type_vocab_size, c.hidden_size)
         self.norm = nn.LayerNorm(c.hidden_size, c.layer_norm_eps)
 
     def forward(self, ids: Tensor, cu_seqlens: Tensor) -> Tensor:
         # Position and type together are one table: the exporter folds it.
-        table = self.position.weight + self.type.weight[0]
+        table = self.position.weight + self.token_type.weight[0]
         positions = ops.segment_positions(ids, cu_seqlens)
         return self.norm(ops.add(self.word(ids), ops.embedding(table, positions)))
 
@@ -112,7 +112,7 @@ _LAYER_NAMES = {
     "output.LayerNorm": "norm",
 }
 _EMBEDDING_NAMES = {
-    "word_embeddings": "word", "position_embeddings": "position", "token_type_embeddings": "type", "LayerNorm": "norm",
+    "word_embeddings": "word", "position_embeddings": "position", "token_type_embeddings": "token_type", "LayerNorm": "norm",
 }
 
 

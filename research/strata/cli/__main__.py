@@ -1,0 +1,7 @@
+"""python -m strata.cli"""
+
+import sys
+
+from . import main
+
+sys.exit(main())

@@ -1,0 +1,65 @@
+"""strata export MODULE:FUNCTION [-o DIR]"""
+
+import importlib
+import os
+import sys
+
+_DESCRIPTION = """Exports a model to a bundle, the folder that `strata serve` runs.
+
+MODULE:FUNCTION names a Python function without arguments that returns a strata.export.Exportable: the model, example
+inputs, and which dims are dynamic. MODULE may be a module on the path or in this folder, or a file (model.py)."""
+
+_EPILOG = """examples:
+  strata export strata.models.digits:exportable
+  strata export strata.models.bert:exportable -o bundles/minilm
+  strata export my_model.py:exportable --name ranker"""
+
+
+def add(commands):
+    parser = commands.add_parser("export", help="a model to a bundle", description=_DESCRIPTION, epilog=_EPILOG)
+    parser.add_argument("source", metavar="MODULE:FUNCTION", help="what makes the model")
+    parser.add_argument("-o", "--output", metavar="DIR", help="the bundle's folder (NAME.bundle)")
+    parser.add_argument("--name", help="what the service calls the model, instead of the Exportable's own name")
+    parser.set_defaults(call=run)
+    return parser
+
+
+def _load(source):
+    """The function that MODULE:FUNCTION names."""
+    module, colon, function = source.rpartition(":")
+    if not colon or not module or not function:
+        raise ValueError(f"{source!r} is no MODULE:FUNCTION, such as strata.models.digits:exportable")
+    if module.endswith(".py"):
+        if not os.path.isfile(module):
+            raise FileNotFoundError(f"there is no file {module}")
+        folder, name = os.path.split(os.path.abspath(module))
+        name = name.removesuffix(".py")
+    else:
+        folder, name = os.getcwd(), module
+    sys.path.insert(0, folder)
+    try:
+        loaded = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
+            raise ValueError(f"there is no module {error.name} (looked on the path and in {folder})") from error
+        raise ValueError(f"{module} imports {error.name}, which is not installed") from error
+    if not callable(getattr(loaded, function, None)):
+        raise ValueError(f"{module} has no function {function}")
+    return getattr(loaded, function)
+
+
+def run(args):
+    make = _load(args.source)
+    from .. import export
+
+    print(f"making the model: {args.source}", flush=True)
+    made = make()
+    if not isinstance(made, export.Exportable):
+        raise ValueError(f"{args.source} returned a {type(made).__name__}, wanted a strata.export.Exportable")
+    if args.name:
+        made.name = args.name
+    path = args.output or f"{made.name}.bundle"
+    print(f"exporting {made.name}: trace, lower to Strata's operators, run the plan for the golden", flush=True)
+    print(export(**vars(made), path=path))
+    print(f"serve it with: strata serve {path}")
+    return 0

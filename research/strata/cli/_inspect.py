@@ -1,0 +1,121 @@
+"""strata inspect BUNDLE"""
+
+import collections
+import json
+import pathlib
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_DESCRIPTION = """Shows what a bundle holds: the manifest, dims, inputs and outputs, steps, operators, weights with their sizes.
+
+It reads files alone: nothing is run and the operator library is not needed."""
+
+_EPILOG = """examples:
+  strata inspect minilm.bundle
+  strata inspect minilm.bundle --json | jq .ops"""
+
+
+def add(commands):
+    parser = commands.add_parser("inspect", help="what a bundle holds", description=_DESCRIPTION, epilog=_EPILOG)
+    parser.add_argument("bundle", metavar="BUNDLE")
+    parser.add_argument("--json", action="store_true", help="the manifest, with weights and steps counted, as JSON")
+    parser.set_defaults(call=run)
+    return parser
+
+
+def _read(path):
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path.parent} is no bundle: it has no {path.name}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}") from error
+
+
+def weights(path):
+    """{name: (dtype, shape, bytes)} from a safetensors file's header alone."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > 100_000_000:
+            raise ValueError(f"{path}: its header claims {size} bytes, more than safetensors allows")
+        header = json.loads(file.read(size))
+    return {
+        name: (spec["dtype"], spec["shape"], spec["data_offsets"][1] - spec["data_offsets"][0])
+        for name, spec in header.items() if name != "__metadata__"
+    }
+
+
+def _size(count):
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+def _shape(shape):
+    return "[" + ", ".join(map(str, shape)) + "]"
+
+
+def _table(*columns):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, options in columns:
+        table.add_column(name, **options)
+    return table
+
+
+_PLAIN, _RIGHT = {"overflow": "fold"}, {"justify": "right"}
+
+
+def _show_entry(console, name, layout, entry):
+    dims = ", ".join(f"{dim} {low}..{high}" for dim, (low, high) in entry["dims"].items())
+    console.print(Text(f"\nentry point {name}: dims {dims}; batched along {layout['batch_dim']}"))
+    made = {o["name"]: o for step in entry["steps"] for o in step["outputs"]}
+    table = _table(("tensor", _PLAIN), ("", _PLAIN), ("dtype", _PLAIN), ("shape", _PLAIN), ("in a batch", _PLAIN))
+    for spec in entry["inputs"]:
+        table.add_row(spec["name"], "input", spec["dtype"], Text(_shape(spec["shape"])), layout["layouts"][spec["name"]])
+    for output in entry["outputs"]:
+        spec = made.get(output["value"], {"dtype": "", "shape": []})
+        shape = Text(_shape(spec["shape"]))
+        table.add_row(output["name"], f"output ({output['value']})", spec["dtype"], shape, layout["layouts"][output["name"]])
+    console.print(table)
+    steps = _table(("step", _RIGHT), ("operator", _PLAIN), ("inputs", _PLAIN), ("attributes", _PLAIN), ("makes", _PLAIN))
+    for at, step in enumerate(entry["steps"]):
+        attrs = " ".join(f"{k}={v}" for k, v in step.get("attrs", {}).items())
+        outputs = " ".join(f"{o['name']} {o['dtype']}{_shape(o['shape'])}" for o in step["outputs"])
+        kind = step.get("op") or f"({step['view']})"
+        steps.add_row(str(at), kind, Text(" ".join(i or "-" for i in step["inputs"])), Text(attrs), Text(outputs))
+    console.print(steps)
+
+
+def run(args):
+    bundle = pathlib.Path(args.bundle)
+    manifest, plan = _read(bundle / "manifest.json"), _read(bundle / "plan.json")
+    stored = weights(bundle / "weights.safetensors")
+    total = sum(size for _, _, size in stored.values())
+    counts = collections.Counter(
+        step.get("op", "view") for entry in plan["entry_points"].values() for step in entry["steps"]
+    )
+    if args.json:
+        print(json.dumps(manifest | {"steps": dict(counts), "weights": len(stored), "weight_bytes": total}, indent=1))
+        return 0
+    console = Console(soft_wrap=False, highlight=False, width=None if Console().is_terminal else 160)
+    console.print(Text(f"{manifest['name']} version {manifest['model_version']}: {manifest['description'] or '(no description)'}"))
+    origin = ", ".join(f"{k} {v}" for k, v in manifest["provenance"].items())
+    console.print(Text(f"bundle format {manifest['version']}; {origin}; numerics {', '.join(manifest['numerics'])}"))
+    for name, entry in plan["entry_points"].items():
+        _show_entry(console, name, manifest["entry_points"][name], entry)
+    table = _table(("operator", _PLAIN), ("steps", _RIGHT), ("schema", _PLAIN))
+    for op, count in counts.most_common():
+        table.add_row(op, str(count), manifest["ops"].get(op, ""))
+    console.print(table)
+    table = _table(("weight", _PLAIN), ("dtype", _PLAIN), ("shape", _PLAIN), ("size", _RIGHT))
+    for name, (dtype, shape, size) in stored.items():
+        table.add_row(name, dtype, Text(_shape(shape)), _size(size))
+    table.add_section()
+    table.add_row(f"{len(stored)} weights", "", "", _size(total))
+    console.print(table)
+    return 0

@@ -1,0 +1,99 @@
+# Made by `python -m strata.ops.stubs` from the operators' table. Do not edit.
+from types import ModuleType
+from typing import Literal
+
+from torch import Tensor
+
+from ._schema import Schema
+
+schemas: dict[str, Schema]
+
+def definition(name: str) -> ModuleType | None: ...
+
+def add(x: Tensor, y: Tensor) -> Tensor:
+    """z = x + y"""
+
+def attention(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor, scale: float = 0.0, causal: bool = False) -> Tensor:
+    """y[i, h] = sum_j softmax_j(scale * q[i, h] . k[j, h]) v[j, h], j in i's run (j <= i where causal); scale 0
+    stands for 1 / sqrt(D)"""
+
+def attention_backward(
+    grad_y: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    cu_seqlens: Tensor,
+    scale: float = 0.0,
+    causal: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """gradients of attention"""
+
+def copy(x: Tensor) -> Tensor:
+    """y = x, laid out row by row"""
+
+def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """loss[n] = log(sum_c(exp(logits[n, c]))) - logits[n, target[n]]"""
+
+def cross_entropy_backward(grad_loss: Tensor, logits: Tensor, target: Tensor) -> Tensor:
+    """gradient of cross_entropy"""
+
+def embedding(weight: Tensor, ids: Tensor) -> Tensor:
+    """y[...] = weight[ids[...]]"""
+
+def embedding_backward(grad_y: Tensor, weight: Tensor, ids: Tensor) -> Tensor:
+    """gradient of embedding"""
+
+def gelu(x: Tensor, approximate: Literal["none", "tanh"] | int = "none") -> Tensor:
+    """y = x / 2 * (1 + erf(x / sqrt(2))), or x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))"""
+
+def gelu_backward(grad_y: Tensor, x: Tensor, approximate: Literal["none", "tanh"] | int = "none") -> Tensor:
+    """gradient of gelu"""
+
+def l2_normalize(x: Tensor, eps: float = 1e-12) -> Tensor:
+    """y = x / max(sqrt(sum_d(x^2)), eps)"""
+
+def l2_normalize_backward(grad_y: Tensor, x: Tensor, eps: float = 1e-12) -> Tensor:
+    """gradient of l2_normalize"""
+
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-05) -> Tensor:
+    """y = (x - mean_d(x)) / sqrt(var_d(x) + eps) * weight[d] + bias[d]"""
+
+def layer_norm_backward(grad_y: Tensor, x: Tensor, weight: Tensor, eps: float = 1e-05) -> tuple[Tensor, Tensor, Tensor]:
+    """gradients of layer_norm"""
+
+def linear(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    activation: Literal["none", "gelu", "gelu_tanh", "relu", "silu"] | int = "none",
+) -> Tensor:
+    """y[..., o] = activation(sum_k(x[..., k] * weight[o, k]) + bias[o])"""
+
+def linear_backward(grad_y: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """gradients of linear without an activation"""
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-06) -> Tensor:
+    """y[..., d] = x[..., d] / sqrt(mean_d(x[..., d]^2) + eps) * weight[d]"""
+
+def rms_norm_backward(grad_y: Tensor, x: Tensor, weight: Tensor, eps: float = 1e-06) -> tuple[Tensor, Tensor]:
+    """gradients of rms_norm"""
+
+def segment_pool(x: Tensor, cu_seqlens: Tensor, mode: Literal["mean", "sum", "max", "first"] | int = "mean") -> Tensor:
+    """y[b] = mean, sum, maximum or first of x[n] over cu_seqlens[b] <= n < cu_seqlens[b + 1]"""
+
+def segment_pool_backward(
+    grad_y: Tensor,
+    x: Tensor,
+    cu_seqlens: Tensor,
+    mode: Literal["mean", "sum", "max", "first"] | int = "mean",
+) -> Tensor:
+    """gradient of segment_pool"""
+
+def segment_positions(like: Tensor, cu_seqlens: Tensor) -> Tensor:
+    """positions[n] = n - cu_seqlens[b] for cu_seqlens[b] <= n < cu_seqlens[b + 1]"""
+
+def softmax(x: Tensor) -> Tensor:
+    """y = exp(x - max_d(x)) / sum_d(exp(x - max_d(x)))"""
+
+def softmax_backward(grad_y: Tensor, y: Tensor) -> Tensor:
+    """gradient of softmax"""
