@@ -17,6 +17,30 @@ def eager(x, weight, bias=None, activation="none"):
     return _ACTIVATIONS[activation](F.linear(x, weight, bias))
 
 
+def _through(activation, grad, before):
+    """The gradient of `before` [..., O], the layer's output ahead of its activation, from that of its result."""
+    if activation in ("gelu", "gelu_tanh"):
+        return torch.ops.strata.gelu_backward(grad, before, int(activation == "gelu_tanh"))
+    if activation == "relu":
+        return torch.where(before > 0, grad, 0)
+    if activation == "silu":
+        gate = torch.sigmoid(before)
+        return grad * gate * (1 + before * (1 - gate))
+    return grad
+
+
+def backward(grads, inputs, attrs):
+    """Gradients of x, weight and bias. The sum ahead of an activation is not kept: it is computed again."""
+    (grad,), (x, weight, bias) = grads, inputs
+    activation = attrs["activation"]
+    if not isinstance(activation, str):
+        activation = tuple(_ACTIVATIONS)[activation]
+    if activation != "none":
+        grad = _through(activation, grad, torch.ops.strata.linear(x, weight, bias, 0))
+    grad_x, grad_weight, grad_bias = torch.ops.strata.linear_backward(grad, x, weight)
+    return grad_x, grad_weight, None if bias is None else grad_bias
+
+
 def samples(make):
     """Argument lists for the generated tests; `make(*shape)` is a random tensor of the tested dtype."""
     yield (make(3, 8), make(5, 8), make(5)), {}

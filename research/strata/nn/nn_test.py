@@ -1,0 +1,107 @@
+"""Modules against torch.nn's: state dicts load both ways, and the outputs and gradients are the same."""
+
+import pytest
+import torch
+
+from strata import nn
+
+torch.manual_seed(0)
+PAIRS = {
+    "linear": (lambda: nn.Linear(8, 5), lambda: torch.nn.Linear(8, 5), (3, 8)),
+    "linear without bias": (lambda: nn.Linear(8, 5, bias=False), lambda: torch.nn.Linear(8, 5, bias=False), (2, 3, 8)),
+    "layer_norm": (lambda: nn.LayerNorm(16), lambda: torch.nn.LayerNorm(16), (3, 16)),
+    "rms_norm": (lambda: nn.RmsNorm(16), lambda: torch.nn.RMSNorm(16, eps=1e-6), (3, 16)),
+    "gelu": (lambda: nn.Gelu(), lambda: torch.nn.GELU(), (3, 16)),
+    "gelu tanh": (lambda: nn.Gelu("tanh"), lambda: torch.nn.GELU("tanh"), (3, 16)),
+    "softmax": (lambda: nn.Softmax(), lambda: torch.nn.Softmax(-1), (3, 16)),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_state_dicts_load_both_ways_and_outputs_agree(name):
+    ours, theirs, shape = PAIRS[name][0](), PAIRS[name][1](), PAIRS[name][2]
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.normal_()
+    ours.load_state_dict(theirs.state_dict())
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(shape, requires_grad=True)
+    got, want = ours(x), theirs(x)
+    torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-6)
+    grad = torch.randn_like(want)
+    for g, w in zip(
+        torch.autograd.grad(got, [x, *ours.parameters()], grad), torch.autograd.grad(want, [x, *theirs.parameters()], grad),
+        strict=True,
+    ):
+        torch.testing.assert_close(g, w, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["linear", "layer_norm", "rms_norm"])
+def test_initial_values_are_torchs(name):
+    torch.manual_seed(7)
+    ours = PAIRS[name][0]().state_dict()
+    torch.manual_seed(7)
+    theirs = PAIRS[name][1]().state_dict()
+    assert list(ours) == list(theirs) and all(torch.equal(ours[k], theirs[k]) for k in ours)
+
+
+def test_an_embedding_and_its_gradient():
+    ours, theirs = nn.Embedding(9, 4), torch.nn.Embedding(9, 4)
+    ours.load_state_dict(theirs.state_dict())
+    ids = torch.tensor([[1, 8], [1, 0]])
+    ours(ids).sum().backward()
+    theirs(ids).sum().backward()
+    assert torch.equal(ours(ids), theirs(ids)) and torch.equal(ours.weight.grad, theirs.weight.grad)
+
+
+@pytest.mark.parametrize("activation,function", [
+    ("gelu", torch.nn.functional.gelu), ("relu", torch.relu), ("silu", torch.nn.functional.silu),
+])
+def test_a_linear_layers_activation(activation, function):
+    layer = nn.Linear(8, 5, activation=activation)
+    x = torch.randn(3, 8)
+    torch.testing.assert_close(layer(x), function(torch.nn.functional.linear(x, layer.weight, layer.bias)), rtol=1e-5, atol=1e-6)
+    assert f"activation={activation}" in repr(layer)
+
+
+def test_attention_is_that_of_torch_within_each_run():
+    ours, theirs = nn.Attention(12, 3), torch.nn.MultiheadAttention(12, 3, batch_first=True)
+    with torch.no_grad():
+        theirs.in_proj_bias.normal_()
+        for part, weight, bias in zip(
+            (ours.query, ours.key, ours.value), theirs.in_proj_weight.chunk(3), theirs.in_proj_bias.chunk(3)
+        ):
+            part.weight.copy_(weight)
+            part.bias.copy_(bias)
+    ours.output.load_state_dict(theirs.out_proj.state_dict())
+    x = torch.randn(7, 12)
+    got = ours(x, torch.tensor([0, 2, 2, 7]))
+    for start, end in ((0, 2), (2, 7)):
+        run = x[None, start:end]
+        torch.testing.assert_close(got[start:end], theirs(run, run, run)[0][0], rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="width 12 is no multiple of heads 5"):
+        nn.Attention(12, 5)
+
+
+def test_causal_attention_does_not_see_what_comes_later():
+    layer, ends = nn.Attention(8, 2, causal=True), torch.tensor([0, 5])
+    x = torch.randn(5, 8)
+    changed = x.clone()
+    changed[3:] += 1
+    assert torch.equal(layer(x, ends)[:3], layer(changed, ends)[:3])
+
+
+def test_pooling_and_normalising():
+    x, ends = torch.randn(6, 4), torch.tensor([0, 2, 6])
+    means = torch.stack([x[:2].mean(0), x[2:].mean(0)])
+    torch.testing.assert_close(nn.SegmentPool()(x, ends), means)
+    torch.testing.assert_close(nn.SegmentPool("max")(x, ends), torch.stack([x[:2].amax(0), x[2:].amax(0)]))
+    torch.testing.assert_close(nn.L2Normalize()(x).norm(dim=-1), torch.ones(6))
+    assert torch.equal(nn.Add()(x, x), x + x)
+
+
+def test_cross_entropy_and_its_gradient():
+    logits, target = torch.randn(6, 5, requires_grad=True), torch.tensor([0, 4, 2, 2, 1, 3])
+    (got,) = torch.autograd.grad(nn.CrossEntropyLoss()(logits, target), logits)
+    (want,) = torch.autograd.grad(torch.nn.CrossEntropyLoss()(logits, target), logits)
+    torch.testing.assert_close(got, want)
