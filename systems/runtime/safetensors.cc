@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 #include <optional>
+#include <tuple>
 
 #include "systems/runtime/json.h"
 #include "systems/runtime/text.h"
@@ -138,8 +139,8 @@ absl::StatusOr<SafeTensors> SafeTensors::Parse(absl::Span<const std::byte> bytes
     return absl::OkStatus();
   }));
   // Empty tensors share their place with the next one and come first.
-  std::stable_sort(out.entries_.begin(), out.entries_.end(), [](const Entry& a, const Entry& b) {
-    return std::pair(a.view.data, a.num_bytes) < std::pair(b.view.data, b.num_bytes);
+  std::sort(out.entries_.begin(), out.entries_.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.view.data, a.num_bytes, a.name) < std::tie(b.view.data, b.num_bytes, b.name);
   });
   RUNTIME_RETURN_IF_ERROR(CheckCover(out.entries_, data));
   for (const Entry& entry : out.entries_) RUNTIME_RETURN_IF_ERROR(CheckBools(entry));
@@ -156,8 +157,9 @@ std::string WriteSafeTensors(absl::Span<const NamedTensor> tensors) {
   std::vector<const NamedTensor*> order;
   for (const NamedTensor& tensor : tensors) order.push_back(&tensor);
   // Wide elements first: then each tensor is aligned to its own without a gap.
-  std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
-    return SizeOf(a->view.dtype) > SizeOf(b->view.dtype);
+  std::sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
+    const size_t x = SizeOf(a->view.dtype), y = SizeOf(b->view.dtype);
+    return x != y ? x > y : a < b;
   });
   std::string header = "{";
   size_t offset = 0;
