@@ -151,8 +151,8 @@ size_t RequestParser::Impl::Feed(std::string_view bytes) {
     started = true;
   }
   while (used < bytes.size() && !parser->is_done()) {
-    // Beast asserts five bytes when it looks at a last chunk again. At least "0\r\n\r\n" is still to come here, always.
-    if (parser->in_chunk_framing() && bytes.size() - used < 5) break;
+    // Beast asserts five bytes when it looks at a last chunk again; at least "0\r\n\r\n" is still to come there.
+    if (parser->in_chunk_framing() && bytes[used] == '0' && bytes.size() - used < 5) break;
     const bool in_header = !parser->is_header_done();
     error_code ec;
     const size_t n = parser->put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
