@@ -33,6 +33,9 @@ class Plan:
                 if not (isinstance(dim, str) and solve(dim, size, dims)) and self._size(dim, dims) != size:
                     raise ValueError(f"input {name} has shape {list(tensor.shape)}, wanted {spec['shape']} with {dims}")
             values[name] = tensor
+        for dim, (low, high) in self.entry["dims"].items():
+            if not low <= dims[dim] <= high:
+                raise ValueError(f"{dim} is {dims[dim]}, wanted {low} to {high}")
         if extra := set(inputs) - {spec["name"] for spec in self.entry["inputs"]}:
             raise ValueError(f"unknown inputs: {', '.join(sorted(extra))}")
         return dims, values

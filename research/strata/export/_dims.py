@@ -4,7 +4,6 @@ import sympy
 
 from ._errors import ExportError
 
-_JOIN = {"Add": "+", "Mul": "*"}
 _BINARY = {"FloorDiv": "//", "CleanDiv": "//", "Mod": "%", "PythonMod": "%"}
 
 
@@ -36,13 +35,22 @@ class Dims:
             if e not in self.names:
                 raise ExportError(f"a size depends on the values of tensors ({e}): the plan's sizes depend on input sizes")
             return self.names[e]
-        if kind in _JOIN:
-            # Numbers last, so that it reads "B+1"; a negative number is a subtraction.
-            terms = sorted(e.args, key=lambda a: (bool(a.is_Integer) == (kind == "Add"), str(a)))
-            return _JOIN[kind].join(map(self._operand, terms)).replace("+-", "-")
+        if kind == "Add":
+            return self._sum(e)
+        if kind == "Mul":
+            return "*".join(map(self._operand, sorted(e.args, key=lambda a: (not a.is_Integer, str(a)))))
+        if kind == "Pow" and e.exp.is_Integer and 2 <= e.exp <= 4:
+            return "*".join([self._operand(e.base)] * int(e.exp))
         if kind in _BINARY:
             return _BINARY[kind].join(map(self._operand, e.args))
         raise ExportError(f"the size {e} needs {kind}, which a plan cannot say (it has + - * // %)")
+
+    def _sum(self, e):
+        # Numbers last, so that it reads "B+1", and what is subtracted after what it is subtracted from.
+        terms = sorted(e.args, key=lambda a: (bool(a.is_Integer), str(a)))
+        plus = [self._operand(t) for t in terms if not t.could_extract_minus_sign()]
+        minus = ["-" + self._operand(-t) for t in terms if t.could_extract_minus_sign()]
+        return "+".join(plus or ["0"]) + "".join(minus)
 
     def _operand(self, e):
         text = self._text(e)

@@ -1,5 +1,6 @@
 """A traced model to a plan: constants fold, Strata's operators stay whole, the rest goes through the table."""
 
+import re
 import warnings
 
 import torch
@@ -14,14 +15,33 @@ _FOLD_LIMIT = 1 << 28  # elements: a larger constant is computed at run time
 
 
 def trace(model, args, kwargs, dynamic_shapes):
-    """torch.export, made functional, with every operator that the table or the registry has kept whole."""
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its own tree specs
-        program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)
+    """torch.export, made functional, with every operator that the table or the registry has kept whole.
+
+    Raises ExportError where torch.export fails: with a sentence about a dim that the model fixes, else with torch's words.
+    """
+    try:
+        program = _trace(model, args, kwargs, dynamic_shapes)
+    except (torch._dynamo.exc.TorchDynamoException, torch.fx.experimental.symbolic_shapes.ConstraintViolationError) as error:
+        raise ExportError(_explain(str(error))) from error
     decompositions = torch.export.default_decompositions()
     for overload in TABLE:
         decompositions.pop(overload, None)
     return program.run_decompositions(decompositions)
+
+
+def _explain(text):
+    fixed = re.findall(r"marked (\w+) as dynamic but your code specialized it to be a constant \((\d+)\)", text)
+    if fixed:
+        dims = "; ".join(f"the model fixes the dim {name} to the number {size}" for name, size in sorted(set(fixed)))
+        return f"{dims}. Look for a shape that is written as a number in the model, or leave it out of dynamic_shapes" + (
+            "; an example of size 1 fixes a dim, too: use 2 or more" if any(size == "1" for _, size in fixed) else "")
+    return "torch.export cannot trace the model: " + text.split("\n\nThe error above")[0].strip()
+
+
+def _trace(model, args, kwargs, dynamic_shapes):
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its own tree specs
+        return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)
 
 
 class _Lowering:
