@@ -1,5 +1,6 @@
 """The main job, end to end: train, import, export, deploy, use, prove. Run by tools/demo."""
 
+import concurrent.futures
 import json
 import pathlib
 import subprocess
@@ -41,14 +42,22 @@ def train_digits(data):
 
 
 def research_vectors(encoder, tokenizer, texts, advance=lambda n=1: None):
-    """Every text alone through torch.ops.strata: [len(texts), D]."""
-    vectors = []
-    with torch.no_grad():
-        for text in texts:
+    """Every text alone through torch.ops.strata: [len(texts), D]. Two texts at a time, each on one thread."""
+
+    def embed(text):
+        with torch.no_grad():
             ids = torch.tensor(tokenizer.encode(text).ids)
-            vectors.append(encoder(ids, torch.tensor([0, len(ids)]))[0])
-            advance(1)
-    return torch.stack(vectors).numpy()
+            vector = encoder(ids, torch.tensor([0, len(ids)]))[0]
+        advance(1)
+        return vector
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return torch.stack(list(pool.map(embed, texts))).numpy()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def load_tokenizer():
