@@ -5,6 +5,8 @@ import concurrent.futures
 import json
 import pathlib
 import shutil
+import signal
+import socket
 import subprocess
 import threading
 
@@ -244,6 +246,18 @@ def test_sigterm_under_load_drops_nothing(bundles):
         thread.join()
     assert not bad and status == 0
     assert f"stopped: accepted={counts['answered']} answered={counts['answered']} dropped=0" in printed
+
+
+def test_a_second_signal_ends_a_drain_at_once(bundles):
+    server = servers.start(bundles[1:])
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as unfinished:
+        unfinished.sendall(b"POST /v2/models/digits/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+                           b"Expect: 100-continue\r\n\r\n")
+        assert unfinished.recv(100).startswith(b"HTTP/1.1 100")  # it has begun: the drain waits for it
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(timeout=60) == 1
 
 
 def test_a_taken_port_and_a_bad_flag_are_sentences(server, bundles):

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
+#include <future>
 #include <utility>
 
+#include "systems/admin/logging.h"
 #include "systems/models/convert.h"
 #include "systems/models/id_table.h"
 #include "systems/models/request_scope.h"
@@ -43,6 +45,7 @@ absl::Status Model::Verify(const std::string& path) {
   runner_ = std::make_unique<BatchRunner>(std::move(programs), options_.runner);
   absl::StatusOr<runtime::GoldenReport> golden = ReplayGolden(*bundle_, runner_->parallel(0));
   if (!golden.ok()) return golden.status();
+  for (const std::string& note : golden->notes) admin::Log(admin::LogLevel::kWarning, Cat(name(), ": ", note));
   RUNTIME_RETURN_IF_ERROR(LoadTokenizer());
   RUNTIME_RETURN_IF_ERROR(LimitBatches());
   return runner_->Warm();
@@ -132,6 +135,13 @@ asio::awaitable<absl::StatusOr<protocol::InferResponse>> Model::Infer(std::share
   response.outputs = OutputsOf(signature(), call->request, std::move(static_cast<InferWork&>(*outcome.work)));
   scope.Succeeded(rows, outcome.queued_us, outcome.run_us);
   co_return response;
+}
+
+batching::DrainReport Model::Drain() {
+  ready_.store(false, std::memory_order_release);
+  std::promise<batching::DrainReport> drained;
+  scheduler_->Drain([&drained](batching::DrainReport report) { drained.set_value(report); });
+  return drained.get_future().get();
 }
 
 protocol::ModelMetadata Model::Metadata() const {

@@ -6,7 +6,7 @@
 //   RUNTIME_RETURN_IF_ERROR((*model)->Start(executors, metrics));
 //   absl::StatusOr<protocol::InferResponse> r = co_await (*model)->Infer(call);
 //   ...
-//   (*model)->Drain(token);   // then join the workers, then (*model)->Stop(), then end the I/O threads
+//   (*model)->Drain();   // then join the workers, then (*model)->Stop(), then end the I/O threads
 #pragma once
 
 #include <atomic>
@@ -78,12 +78,9 @@ class Model {
   boost::asio::awaitable<absl::StatusOr<EmbedResult>> Embed(protocol::EmbeddingRequest request,
                                                             Clock::time_point arrival);
 
-  // Accepts nothing more; completes with void(batching::DrainReport) when all that was accepted is answered.
-  template <class Token>
-  auto Drain(Token&& token) {
-    ready_.store(false, std::memory_order_release);
-    return scheduler_->Drain(std::forward<Token>(token));
-  }
+  // Accepts nothing more, and waits until all that was accepted is answered.
+  // REQUIRES: not called on an I/O thread, one of which answers.
+  batching::DrainReport Drain();
   // REQUIRES: no call is in flight or comes any more, and the workers' threads have ended.
   void Stop() { scheduler_.reset(); }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_future.hpp>
 #include <future>
 #include <optional>
 #include <utility>
@@ -101,7 +100,7 @@ StopReport ServerImpl::Stop() {
     std::promise<net::DrainReport> promise;
     http_->Stop([&promise](const net::DrainReport& drained) { promise.set_value(drained); });
     report.dropped = promise.get_future().get().dropped;
-    for (const auto& model : models_.models()) model->Drain(asio::use_future).get();
+    for (const auto& model : models_.models()) model->Drain();
     const net::HttpServerStats stats = http_->stats();
     report.answered = responses_.load(std::memory_order_relaxed);
     report.accepted = std::max(stats.requests + stats.limited, report.answered + report.dropped);

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <boost/asio/use_future.hpp>
 #include <cstring>
 #include <future>
 #include <string>
@@ -255,7 +254,7 @@ TEST(Server, StopAnswersWhatWasAccepted) {
 TEST(Server, ADrainingModelIs503) {
   const InProcess run;
   EXPECT_EQ(run.Get("/v2/models/norms/ready").status, 200);
-  run.server->models().Find("norms", "")->Drain(boost::asio::use_future).get();
+  run.server->models().Find("norms", "")->Drain();
   const ClientResponse refused = run.Post(kInferNorms, NormRequest(1, 3));
   EXPECT_EQ(refused.status, 503) << refused.body;
   EXPECT_EQ(refused.Header("Retry-After"), "1");
