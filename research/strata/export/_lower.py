@@ -4,6 +4,7 @@ import re
 import warnings
 
 import torch
+from torch.fx.experimental.symbolic_shapes import ConstraintViolationError
 
 from .. import ops
 from ._dims import name_dims
@@ -19,14 +20,16 @@ def trace(model, args, kwargs, dynamic_shapes):
 
     Raises ExportError where torch.export fails: with a sentence about a dim that the model fixes, else with torch's words.
     """
-    try:
-        program = _trace(model, args, kwargs, dynamic_shapes)
-    except (torch._dynamo.exc.TorchDynamoException, torch.fx.experimental.symbolic_shapes.ConstraintViolationError) as error:
-        raise ExportError(_explain(str(error))) from error
-    decompositions = torch.export.default_decompositions()
-    for overload in TABLE:
-        decompositions.pop(overload, None)
-    return program.run_decompositions(decompositions)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its own tree specs
+        try:
+            program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)
+        except (torch._dynamo.exc.TorchDynamoException, ConstraintViolationError) as error:
+            raise ExportError(_explain(str(error))) from error
+        decompositions = torch.export.default_decompositions()
+        for overload in TABLE:
+            decompositions.pop(overload, None)
+        return program.run_decompositions(decompositions)
 
 
 def _explain(text):
@@ -36,12 +39,6 @@ def _explain(text):
         return f"{dims}. Look for a shape that is written as a number in the model, or leave it out of dynamic_shapes" + (
             "; an example of size 1 fixes a dim, too: use 2 or more" if any(size == "1" for _, size in fixed) else "")
     return "torch.export cannot trace the model: " + text.split("\n\nThe error above")[0].strip()
-
-
-def _trace(model, args, kwargs, dynamic_shapes):
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its own tree specs
-        return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)
 
 
 class _Lowering:
