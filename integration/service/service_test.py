@@ -156,7 +156,7 @@ def test_32_clients_of_mixed_sizes_get_what_each_gets_alone(server, bundles, emb
 
     def embed(seed):
         random, client, equal = np.random.default_rng(seed), api(server), []
-        for _ in range(6):
+        for _ in range(4):
             some = [TEXTS[i] for i in random.integers(0, len(TEXTS), random.integers(1, 6))]
             data = client.embeddings.create(model="minilm", input=some).data
             equal += [same_bits(item.embedding, wanted[text]) for item, text in zip(data, some, strict=True)]
@@ -176,7 +176,7 @@ def test_32_clients_of_mixed_sizes_get_what_each_gets_alone(server, bundles, emb
     with concurrent.futures.ThreadPoolExecutor(32) as pool:
         jobs = [pool.submit(embed if i % 2 else classify, i) for i in range(32)]
         answers = [equal for job in jobs for equal in job.result()]
-    assert len(answers) > 32 * 6 and all(answers), f"bit-identical: {sum(answers)}/{len(answers)}"
+    assert len(answers) > 32 * 4 and all(answers), f"bit-identical: {sum(answers)}/{len(answers)}"
     samples = clients.parse_metrics(clients.request(server.url, "GET", "/metrics")[2])
     labels = (("model", "minilm"), ("version", "1"))
     batches, requests = samples["nv_inference_exec_count", labels], samples["nv_inference_request_success", labels]
