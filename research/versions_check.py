@@ -5,10 +5,10 @@
     .venv/bin/python research/versions_check.py 2.11.0 2.12.1
 
 For every version it makes an environment in a temporary folder, installs PyTorch there, loads the very libstrata_cpu.so
-that Bazel built, runs the generated operator tests (values, gradients, opcheck, gradcheck, fakes, layouts, threads, errors),
-and removes the environment. A CPU build is preferred (torch==X+cpu). The other build of PyTorch on Linux cannot be imported
-without about 3 GB of CUDA libraries: they are downloaded with --with-cuda-libraries alone. Exit code 0: every version
-passed; 1: one failed; 3: none failed, but one could not be had.
+that Bazel built, runs the generated operator tests (values, gradients, opcheck, gradcheck, fakes, layouts, threads,
+errors), and removes the environment. A CPU build is preferred (torch==X+cpu). The other build of PyTorch on Linux
+cannot be imported without about 3 GB of CUDA libraries: they are downloaded with --with-cuda-libraries alone.
+Exit code 0: every version passed; 1: one failed; 3: none failed, but one could not be had.
 """
 
 import argparse
@@ -23,13 +23,26 @@ import venv
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # What torch imports and what the tests need: pure Python or small, and none of it brings CUDA.
-SMALL = ("typing_extensions", "sympy", "networkx", "jinja2", "fsspec", "filelock", "numpy", "setuptools<82", "pytest", "rich",
-         "safetensors")
+SMALL = (
+    "typing_extensions",
+    "sympy",
+    "networkx",
+    "jinja2",
+    "fsspec",
+    "filelock",
+    "numpy",
+    "setuptools<82",
+    "pytest",
+    "rich",
+    "safetensors",
+)
 TESTS = ("research/strata/ops/ops_test.py", "research/strata/ops/errors_test.py")
 
 
 def run(*command, **options):
-    return subprocess.run(list(map(str, command)), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    return subprocess.run(
+        list(map(str, command)), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
+    )
 
 
 def install(python, version, with_cuda):
@@ -58,11 +71,16 @@ def check(version, library, with_cuda):
             return f"cannot be had: {why}", None
         name = run(python, "-c", "import torch; print(torch.__version__)").stdout.strip().splitlines()[-1]
         environment = {
-            **os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'research'}", "STRATA_LIB": str(library), "PYTHONDONTWRITEBYTECODE": "1",
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'research'}",
+            "STRATA_LIB": str(library),
+            "PYTHONDONTWRITEBYTECODE": "1",
             "TMPDIR": folder,
         }
         start = time.perf_counter()
-        got = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=.", *TESTS, cwd=ROOT, env=environment)
+        got = run(
+            python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=.", *TESTS, cwd=ROOT, env=environment
+        )
         last = got.stdout.strip().splitlines()
         if got.returncode:
             print("\n".join(line for line in last if line.startswith(("FAILED", "ERROR", "E  ")))[:4000])
@@ -72,9 +90,15 @@ def check(version, library, with_cuda):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("versions", nargs="*", default=["2.10.*", "newest"], metavar="VERSION", help="default: 2.10.* newest")
-    parser.add_argument("--with-cuda-libraries", action="store_true", help="download PyTorch's CUDA libraries where it needs them")
-    parser.add_argument("--library", default=str(ROOT / "bazel-bin" / "kernels" / "torch"), help="folder of libstrata_cpu.so")
+    parser.add_argument(
+        "versions", nargs="*", default=["2.10.*", "newest"], metavar="VERSION", help="default: 2.10.* newest"
+    )
+    parser.add_argument(
+        "--with-cuda-libraries", action="store_true", help="download PyTorch's CUDA libraries where it needs them"
+    )
+    parser.add_argument(
+        "--library", default=str(ROOT / "bazel-bin" / "kernels" / "torch"), help="folder of libstrata_cpu.so"
+    )
     args = parser.parse_args()
     if not (pathlib.Path(args.library) / "libstrata_cpu.so").is_file():
         print(f"{args.library} has no libstrata_cpu.so: bazel build //kernels/torch:libraries", file=sys.stderr)

@@ -1,8 +1,9 @@
 """Calls of every operator of the table, with what they must give: what the generated Python tests are made of.
 
-A forward operator's calls are the `samples` of its own file, kernels/ops/<op>/<op>.py, and its truth is `eager` there, run
-in float64 on the same (rounded) inputs. A backward operator's calls are made from those by the names of its arguments,
-and its truth is autograd through `eager`. The table decides what is tested: an operator without samples is a failure.
+A forward operator's calls are the `samples` of its own file, kernels/ops/<op>/<op>.py, and its truth is `eager` there,
+run in float64 on the same (rounded) inputs. A backward operator's calls are made from those by the names of its
+arguments, and its truth is autograd through `eager`. The table decides what is tested: an operator without
+samples is a failure.
 """
 
 import dataclasses
@@ -12,13 +13,13 @@ import torch
 
 from strata import ops
 
-# The largest difference from float64, relative to the element plus the mean magnitude of the output: a sum that cancels is
-# as exact as its terms allow, not as its own size. The values are those of the C++ conformance test
+# The largest difference from float64, relative to the element plus the mean magnitude of the output: a sum that
+# cancels is as exact as its terms allow, not as its own size. The values are those of the C++ conformance test
 # (kernels/testing/compare.h), for the same reasons:
 TOLERANCE = {
     torch.float32: 2e-5,  # a chain of some hundred roundings of 6e-8
     torch.float64: 1e-13,  # the same in 1.1e-16
-    torch.bfloat16: 8e-3,  # computed in float32, rounded once at the end (2^-8), or twice where the op's definition says so
+    torch.bfloat16: 8e-3,  # computed in float32, rounded at the end (2^-8), or twice where the definition says so
 }
 DTYPES = tuple(TOLERANCE)
 
@@ -104,9 +105,13 @@ def _values(call):
     """Everything that a backward operator may ask for, by name."""
     schema, outputs = call.schema, call.run()
     generator = torch.Generator().manual_seed(7)
-    values = dict(zip((a.name for a in schema.inputs), call.args)) | dict(zip((o.name for o in schema.outputs), outputs))
+    values = dict(zip((a.name for a in schema.inputs), call.args)) | dict(
+        zip((o.name for o in schema.outputs), outputs)
+    )
     for spec, tensor in zip(schema.outputs, outputs):
-        values["grad_" + spec.name] = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.dtype)
+        values["grad_" + spec.name] = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(
+            tensor.dtype
+        )
     return values
 
 
@@ -122,7 +127,9 @@ def call(name, at, dtype=torch.float32):
         return made
     values = _values(made)
     wanted = {a.name for a in ops.schemas[name].attrs}
-    return Call(name, tuple(values[a.name] for a in ops.schemas[name].inputs), {k: v for k, v in attrs.items() if k in wanted})
+    return Call(
+        name, tuple(values[a.name] for a in ops.schemas[name].inputs), {k: v for k, v in attrs.items() if k in wanted}
+    )
 
 
 def truth(made, at):
@@ -158,5 +165,6 @@ def too_far(got, want, scale=0.0):
     error = (got.double() - want).abs()
     worst = int((error - allowed).argmax())
     if not bool((error <= allowed).all()):
-        return f"at {worst}: got {got.flatten()[worst]}, wanted {want.flatten()[worst]}, allowed {allowed.flatten()[worst]:.3g}"
+        g, w, most = (float(t.flatten()[worst]) for t in (got, want, allowed))
+        return f"at {worst}: got {g}, wanted {w}, allowed a difference of {most:.3g}"
     return ""

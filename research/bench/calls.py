@@ -38,7 +38,8 @@ def cases(size):
 
 
 def measure(functions, calls, rounds):
-    """Microseconds of a call: (median, smallest, largest) over the rounds; functions take turns, so that noise hits all."""
+    """Microseconds of a call: (median, smallest, largest) over the rounds; functions take turns, so that noise hits
+    all."""
     taken = [[] for _ in functions]
     for _ in range(rounds):
         for function, times in zip(functions, taken):
@@ -57,7 +58,9 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="PyTorch's threads (1)")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    print(f"torch {torch.__version__}, [2, {args.size}] float32, {args.threads} thread(s), forward call alone, microseconds")
+    print(
+        f"torch {torch.__version__}, [2, {args.size}] float32, {args.threads} thread(s), microseconds a forward call"
+    )
     print(f"{'':36}{'median':>8}{'min':>8}{'max':>8}{'ratio':>8}")
     for group, rows in cases(args.size):
         print(group)

@@ -5,7 +5,8 @@
     model = strata.nn.Sequential(...)           # modules named as the operators
     strata.export(model, example_inputs, ...)   # a bundle that `strata serve` runs
 
-`strata.models` has whole models, one page each; `strata.train` a training loop; `strata.runtime` runs a bundle in Python.
+`strata.models` has whole models, one page each; `strata.train` a training loop; `strata.runtime` runs a bundle in
+Python.
 """
 
 from . import export, nn, ops, runtime, train

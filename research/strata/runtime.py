@@ -28,7 +28,9 @@ class Plan:
                 raise ValueError(f"input {name} is missing")
             dtype = str(tensor.dtype).removeprefix("torch.")
             if dtype != spec["dtype"] or tensor.dim() != len(spec["shape"]):
-                raise ValueError(f"input {name} is {dtype} {list(tensor.shape)}, wanted {spec['dtype']} {spec['shape']}")
+                raise ValueError(
+                    f"input {name} is {dtype} {list(tensor.shape)}, wanted {spec['dtype']} {spec['shape']}"
+                )
             for size, dim in zip(tensor.shape, spec["shape"]):
                 if not (isinstance(dim, str) and solve(dim, size, dims)) and self._size(dim, dims) != size:
                     raise ValueError(f"input {name} has shape {list(tensor.shape)}, wanted {spec['shape']} with {dims}")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_DESCRIPTION = """Shows what a bundle holds: the manifest, dims, inputs and outputs, steps, operators, weights with their sizes.
+_DESCRIPTION = """Shows what a bundle holds: manifest, dims, inputs and outputs, steps, operators, weights with sizes.
 
 It reads files alone: nothing is run and the operator library is not needed."""
 
@@ -76,13 +76,19 @@ def _show_entry(console, name, layout, entry):
     made = {o["name"]: o for step in entry["steps"] for o in step["outputs"]}
     table = _table(("tensor", _PLAIN), ("", _PLAIN), ("dtype", _PLAIN), ("shape", _PLAIN), ("in a batch", _PLAIN))
     for spec in entry["inputs"]:
-        table.add_row(spec["name"], "input", spec["dtype"], Text(_shape(spec["shape"])), layout["layouts"][spec["name"]])
+        table.add_row(
+            spec["name"], "input", spec["dtype"], Text(_shape(spec["shape"])), layout["layouts"][spec["name"]]
+        )
     for output in entry["outputs"]:
         spec = made.get(output["value"], {"dtype": "", "shape": []})
         shape = Text(_shape(spec["shape"]))
-        table.add_row(output["name"], f"output ({output['value']})", spec["dtype"], shape, layout["layouts"][output["name"]])
+        table.add_row(
+            output["name"], f"output ({output['value']})", spec["dtype"], shape, layout["layouts"][output["name"]]
+        )
     console.print(table)
-    steps = _table(("step", _RIGHT), ("operator", _PLAIN), ("inputs", _PLAIN), ("attributes", _PLAIN), ("makes", _PLAIN))
+    steps = _table(
+        ("step", _RIGHT), ("operator", _PLAIN), ("inputs", _PLAIN), ("attributes", _PLAIN), ("makes", _PLAIN)
+    )
     for at, step in enumerate(entry["steps"]):
         attrs = " ".join(f"{k}={v}" for k, v in step.get("attrs", {}).items())
         outputs = " ".join(f"{o['name']} {o['dtype']}{_shape(o['shape'])}" for o in step["outputs"])
@@ -103,7 +109,9 @@ def run(args):
         print(json.dumps(manifest | {"steps": dict(counts), "weights": len(stored), "weight_bytes": total}, indent=1))
         return 0
     console = Console(soft_wrap=False, highlight=False, width=None if Console().is_terminal else 160)
-    console.print(Text(f"{manifest['name']} version {manifest['model_version']}: {manifest['description'] or '(no description)'}"))
+    console.print(
+        Text(f"{manifest['name']} version {manifest['model_version']}: {manifest['description'] or '(no description)'}")
+    )
     origin = ", ".join(f"{k} {v}" for k, v in manifest["provenance"].items())
     console.print(Text(f"bundle format {manifest['version']}; {origin}; numerics {', '.join(manifest['numerics'])}"))
     for name, entry in plan["entry_points"].items():

@@ -14,7 +14,8 @@ def find(name, package):
         if os.access(folder / name, os.X_OK) and (folder / name).is_file():
             return str(folder / name)
     raise FileNotFoundError(
-        f"{name} was not found in {' or '.join(map(str, folders))}. Build it with `bazel build //{package}:{name}`, or set "
+        f"{name} was not found in {' or '.join(map(str, folders))}. "
+        f"Build it with `bazel build //{package}:{name}`, or set "
         "STRATA_BIN to the folder that has it."
     )
 

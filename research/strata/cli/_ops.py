@@ -2,7 +2,7 @@
 
 import difflib
 
-_DESCRIPTION = """Lists the operators of the kernel library; with a NAME, one of them in full: signature, formula, arguments, kernels."""
+_DESCRIPTION = """Lists the operators of the kernel library; with a NAME, one in full."""
 
 _EPILOG = """examples:
   strata ops
@@ -23,7 +23,9 @@ def _show(ops, name):
 
     if name not in ops.schemas:
         near = difflib.get_close_matches(name, ops.schemas, 1)
-        raise ValueError(f"there is no operator {name}" + (f"; did you mean {near[0]}?" if near else "; see strata ops"))
+        raise ValueError(
+            f"there is no operator {name}" + (f"; did you mean {near[0]}?" if near else "; see strata ops")
+        )
     schema = ops.schemas[name]
     print(signature(schema))
     print()

@@ -12,10 +12,10 @@ from . import _native
 
 _DESCRIPTION = """Runs a bundle once for each request, without a server.
 
-Requests are lines of JSON on standard input, {"inputs": {"x": [[1, 2]]}}; every answer is a line, {"outputs": {...}}. An
-input that holds run ends (cu_seqlens) may be left out: then the request is one sequence. This is the plan in Python,
-step by step through torch.ops.strata: what the service must equal. --native runs the service's own engine, strata-run, and
-passes further flags on to it."""
+Requests are lines of JSON on standard input, {"inputs": {"x": [[1, 2]]}}; every answer is a line, {"outputs": {...}}.
+An input that holds run ends (cu_seqlens) may be left out: then the request is one sequence. This is the plan in Python,
+step by step through torch.ops.strata: what the service must equal. --native runs the service's own engine, strata-run,
+and passes further flags on to it."""
 
 _EPILOG = """examples:
   echo '{"inputs": {"ids": [101, 7592, 102]}}' | strata run minilm.bundle
@@ -24,10 +24,14 @@ _EPILOG = """examples:
 
 
 def add(commands):
-    parser = commands.add_parser("run", help="run a bundle on JSON or safetensors", description=_DESCRIPTION, epilog=_EPILOG)
+    parser = commands.add_parser(
+        "run", help="run a bundle on JSON or safetensors", description=_DESCRIPTION, epilog=_EPILOG
+    )
     parser.add_argument("bundle", metavar="BUNDLE")
     parser.add_argument("--entry", help="the entry point (the bundle's default one)")
-    parser.add_argument("--input", metavar="FILE", help="inputs from FILE: .safetensors, or .json with requests in lines")
+    parser.add_argument(
+        "--input", metavar="FILE", help="inputs from FILE: .safetensors, or .json with requests in lines"
+    )
     parser.add_argument("--output", metavar="FILE", help="outputs to FILE, a .safetensors (standard output, as JSON)")
     parser.add_argument("--native", action="store_true", help="with the C++ engine")
     parser.set_defaults(call=run, passes_flags=True)
@@ -96,7 +100,11 @@ def _lists(tensor):
     else:
         flat = [_number(v) for v in tensor.flatten().tolist()]
     for size in reversed(tensor.shape[1:]):
-        flat = [flat[i * size:(i + 1) * size] for i in range(len(flat) // size)] if size else [[] for _ in range(len(tensor))]
+        flat = (
+            [flat[i * size : (i + 1) * size] for i in range(len(flat) // size)]
+            if size
+            else [[] for _ in range(len(tensor))]
+        )
     return flat if tensor.dim() else flat[0]
 
 

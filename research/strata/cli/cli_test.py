@@ -123,7 +123,15 @@ def test_run_answers_lines_of_json_with_the_plans_bits(folder):
 
 def test_run_takes_and_writes_safetensors(folder, tmp_path):
     save_file({"input": torch.full((3, 4), 0.5)}, tmp_path / "in.safetensors")
-    got = run("run", "tiny.bundle", "--input", tmp_path / "in.safetensors", "--output", tmp_path / "out.safetensors", cwd=folder)
+    got = run(
+        "run",
+        "tiny.bundle",
+        "--input",
+        tmp_path / "in.safetensors",
+        "--output",
+        tmp_path / "out.safetensors",
+        cwd=folder,
+    )
     assert got.returncode == 0, got.stderr
     want = strata.runtime.load(folder / "tiny.bundle")(input=torch.full((3, 4), 0.5))["output"]
     assert torch.equal(load_file(tmp_path / "out.safetensors")["output"], want)
@@ -132,7 +140,9 @@ def test_run_takes_and_writes_safetensors(folder, tmp_path):
 def test_run_says_what_is_wrong(folder):
     refused(run("run", "nowhere", cwd=folder), "nowhere is no bundle")
     refused(run("run", "tiny.bundle", cwd=folder, input="{"), "a request is a line of JSON")
-    refused(run("run", "tiny.bundle", cwd=folder, input='{"inputs": {"y": 1}}'), "unknown input y; the bundle has input")
+    refused(
+        run("run", "tiny.bundle", cwd=folder, input='{"inputs": {"y": 1}}'), "unknown input y; the bundle has input"
+    )
     refused(run("run", "tiny.bundle", cwd=folder, input='{"inputs": {"input": [[1, 2]]}}'), "wanted ['B', 4]")
     refused(run("run", "tiny.bundle", cwd=folder, input='{"inputs": {"input": [["a"]]}}'), "input input: ")
     refused(run("run", "tiny.bundle", "--threads=2", cwd=folder, input=""), "only --native passes flags on")
@@ -150,7 +160,11 @@ def test_native_programs_get_the_flags_and_give_their_exit_code(folder):
 
 def test_serve_says_what_is_wrong(folder, tmp_path):
     nowhere = {"environment": {"STRATA_BIN": str(tmp_path)}}
-    refused(run("serve", "tiny.bundle", cwd=folder, **nowhere), "strata-server was not found", "bazel build //systems/server")
+    refused(
+        run("serve", "tiny.bundle", cwd=folder, **nowhere),
+        "strata-server was not found",
+        "bazel build //systems/server",
+    )
     refused(run("serve", "nowhere", cwd=folder), "nowhere is no bundle")
     refused(run("serve", "tiny.bundle", "--port", "99999", cwd=folder), "--port is 99999")
     refused(run("serve", cwd=folder), "no bundle was named")
@@ -159,7 +173,16 @@ def test_serve_says_what_is_wrong(folder, tmp_path):
 def test_inspect_shows_steps_and_weights(folder):
     got = run("inspect", "tiny.bundle", cwd=folder)
     assert got.returncode == 0, got.stderr
-    for word in ("tiny version 1", "dims B 1..64", "activation=gelu", "0.weight", "[3, 4]", "48 B", "3 weights", "stacked"):
+    for word in (
+        "tiny version 1",
+        "dims B 1..64",
+        "activation=gelu",
+        "0.weight",
+        "[3, 4]",
+        "48 B",
+        "3 weights",
+        "stacked",
+    ):
         assert word in got.stdout, got.stdout
     counted = json.loads(run("inspect", "tiny.bundle", "--json", cwd=folder).stdout)
     assert counted["steps"] == {"linear": 1, "rms_norm": 1} and counted["weight_bytes"] == 72

@@ -33,7 +33,9 @@ class Dims:
             return str(int(e))
         if e.is_Symbol:
             if e not in self.names:
-                raise ExportError(f"a size depends on the values of tensors ({e}): the plan's sizes depend on input sizes")
+                raise ExportError(
+                    f"a size depends on the values of tensors ({e}): the plan's sizes depend on input sizes"
+                )
             return self.names[e]
         if kind == "Add":
             return self._sum(e)

@@ -38,7 +38,9 @@ def infer(entry):
     elif len(named) == 1:
         batch, ragged = named[0], None
     else:
-        raise ExportError(f"cannot tell the batch dim among {named}: one dynamic dim, or offsets, is what can be batched")
+        raise ExportError(
+            f"cannot tell the batch dim among {named}: one dynamic dim, or offsets, is what can be batched"
+        )
     layouts = {}
     for name, shape in shapes.items():
         first = shape[0] if shape else None
@@ -49,7 +51,9 @@ def infer(entry):
         elif ragged is not None and first == ragged:
             layouts[name] = "ragged"
         else:
-            raise ExportError(f"{name} has shape {shape}: its first dim is neither {batch} nor {ragged or 'a ragged dim'}")
+            raise ExportError(
+                f"{name} has shape {shape}: its first dim is neither {batch} nor {ragged or 'a ragged dim'}"
+            )
     made = {"batch_dim": batch, "layouts": layouts}
     return made | ({"ragged_dim": ragged} if ragged else {})
 

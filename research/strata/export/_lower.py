@@ -18,7 +18,8 @@ _FOLD_LIMIT = 1 << 28  # elements: a larger constant is computed at run time
 def trace(model, args, kwargs, dynamic_shapes):
     """torch.export, made functional, with every operator that the table or the registry has kept whole.
 
-    Raises ExportError where torch.export fails: with a sentence about a dim that the model fixes, else with torch's words.
+    Raises ExportError where torch.export fails: with a sentence about a dim that the model fixes, else with torch's
+    words.
     """
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its own tree specs
@@ -36,8 +37,14 @@ def _explain(text):
     fixed = re.findall(r"marked (\w+) as dynamic but your code specialized it to be a constant \((\d+)\)", text)
     if fixed:
         dims = "; ".join(f"the model fixes the dim {name} to the number {size}" for name, size in sorted(set(fixed)))
-        return f"{dims}. Look for a shape that is written as a number in the model, or leave it out of dynamic_shapes" + (
-            "; an example of size 1 fixes a dim, too: use 2 or more" if any(size == "1" for _, size in fixed) else "")
+        return (
+            f"{dims}. Look for a shape that is written as a number in the model, or leave it out of dynamic_shapes"
+            + (
+                "; an example of size 1 fixes a dim, too: use 2 or more"
+                if any(size == "1" for _, size in fixed)
+                else ""
+            )
+        )
     return "torch.export cannot trace the model: " + text.split("\n\nThe error above")[0].strip()
 
 

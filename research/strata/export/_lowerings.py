@@ -1,8 +1,8 @@
 """What becomes of each operator of the traced graph: Strata's own stay as they are, the ATen ones are lowered here.
 
 To lower one more, write a function `(build, node, args, kwargs)` that returns the Value it makes, and name the
-overloads above it. `args` are Values where the graph has tensors. Raise `Unsupported` with the reason when the arguments
-are outside what the operator can do.
+overloads above it. `args` are Values where the graph has tensors. Raise `Unsupported` with the reason when the
+arguments are outside what the operator can do.
 """
 
 import torch
@@ -73,7 +73,9 @@ def _embedding(build, node, weight, ids, *_, **__):
 @lowers(aten.add.Tensor)
 def _add(build, node, x, y, alpha=1):
     if not all(hasattr(v, "shape") for v in (x, y)) or x.shape != y.shape or x.dtype != y.dtype or alpha != 1:
-        raise Unsupported("add with broadcasting, a number, mixed dtypes or alpha; the kernel adds two tensors of one shape")
+        raise Unsupported(
+            "add with broadcasting, a number, mixed dtypes or alpha; the kernel adds two tensors of one shape"
+        )
     return _one(build, node, "add", [x, y])
 
 

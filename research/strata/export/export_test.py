@@ -1,4 +1,5 @@
-"""Export, end to end: plans equal their models bit for bit, errors name the operator and the line, bundles are whole or not there."""
+"""Export, end to end: plans equal their models bit for bit, errors name the operator and the line, bundles are whole
+or not there."""
 
 import json
 import re
@@ -71,7 +72,11 @@ def test_the_digit_classifiers_plan_equals_the_model_bit_for_bit(classifier, bat
 
 def test_the_report_counts_steps_and_says_bit_identical(minilm, classifier):
     _, _, report = minilm
-    assert report.operators["attention"] == 6 and report.operators["linear"] == 36 and report.differences == {"embedding": 0.0}
+    assert (
+        report.operators["attention"] == 6
+        and report.operators["linear"] == 36
+        and report.differences == {"embedding": 0.0}
+    )
     assert "embedding bit-identical to the eager model" in str(report)
     assert classifier[2].differences == {"logits": 0.0, "probabilities": 0.0}
 
@@ -82,8 +87,17 @@ def test_the_files_obey_the_documented_format(which, request):
     manifest, plan = (json.loads((path / name).read_text()) for name in ("manifest.json", "plan.json"))
     assert (manifest["format"], manifest["version"], plan["plan"]) == ("strata-bundle", 1, 1)
     assert set(manifest) <= {
-        "format", "version", "name", "model_version", "description", "entry_points", "default_entry_point", "embeddings", "ops",
-        "numerics", "provenance",
+        "format",
+        "version",
+        "name",
+        "model_version",
+        "description",
+        "entry_points",
+        "default_entry_point",
+        "embeddings",
+        "ops",
+        "numerics",
+        "provenance",
     }
     assert set(manifest["provenance"]) == {"strata", "torch", "created", "source"}
     assert set(plan["entry_points"]) == set(manifest["entry_points"]) == {manifest["default_entry_point"]}
@@ -120,7 +134,9 @@ def check_entry(entry, layout, hashes, weights):
         for spec in step["outputs"]:
             define(spec)
     used |= {o["value"] for o in entry["outputs"]}
-    assert {"$" + name for name in weights} == {name for name in used if name.startswith("$")}, "a weight that no step uses"
+    assert {"$" + name for name in weights} == {name for name in used if name.startswith("$")}, (
+        "a weight that no step uses"
+    )
     assert set(layout["layouts"]) == {s["name"] for s in entry["inputs"]} | {o["name"] for o in entry["outputs"]}
 
 
@@ -147,7 +163,11 @@ class Sine(nn.Module):
 def test_an_unsupported_operator_is_named_with_the_models_line(tmp_path):
     with pytest.raises(export.ExportError) as error:
         write(Sine(), {"x": torch.randn(3, 4)}, {"x": {0: Dim("B", max=8)}}, tmp_path / "b")
-    assert "aten.sin" in str(error.value) and "export_test.py" in str(error.value) and "y = torch.sin(x)" in str(error.value)
+    assert (
+        "aten.sin" in str(error.value)
+        and "export_test.py" in str(error.value)
+        and "y = torch.sin(x)" in str(error.value)
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -173,7 +193,9 @@ class Views(nn.Module):
 
 
 def test_views_are_lowered_with_copies_where_a_kernel_needs_them(tmp_path):
-    write(Views(), {"x": torch.randn(3, 2, 6)}, {"x": {0: Dim("B", max=8)}}, tmp_path / "b", output_names=["a", "b", "c"])
+    write(
+        Views(), {"x": torch.randn(3, 2, 6)}, {"x": {0: Dim("B", max=8)}}, tmp_path / "b", output_names=["a", "b", "c"]
+    )
     for batch in (1, 2, 5):
         x = torch.randn(batch, 2, 6)
         got = strata.runtime.load(tmp_path / "b")(x=x)
@@ -185,7 +207,9 @@ class Stock(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.body = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.GELU(), torch.nn.LayerNorm(8), torch.nn.Linear(8, 4))
+        self.body = torch.nn.Sequential(
+            torch.nn.Linear(4, 8), torch.nn.GELU(), torch.nn.LayerNorm(8), torch.nn.Linear(8, 4)
+        )
 
     def forward(self, x):
         return torch.softmax(self.body(x) + x, -1)

@@ -112,7 +112,10 @@ _LAYER_NAMES = {
     "output.LayerNorm": "norm",
 }
 _EMBEDDING_NAMES = {
-    "word_embeddings": "word", "position_embeddings": "position", "token_type_embeddings": "token_type", "LayerNorm": "norm",
+    "word_embeddings": "word",
+    "position_embeddings": "position",
+    "token_type_embeddings": "token_type",
+    "LayerNorm": "norm",
 }
 
 
@@ -170,6 +173,10 @@ def exportable() -> Exportable:
         description="all-MiniLM-L6-v2: sentence embeddings, mean-pooled and of length 1",
         tokenizer=str(minilm_folder() / "tokenizer.json"),
         embeddings={
-            "entry_point": "embed", "tokenizer": "tokenizer.json", "ids": "ids", "output": "embedding", "max_length": 256,
+            "entry_point": "embed",
+            "tokenizer": "tokenizer.json",
+            "ids": "ids",
+            "output": "embedding",
+            "max_length": 256,
         },
     )

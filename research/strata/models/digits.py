@@ -110,7 +110,8 @@ def train(data: Data, parts=nn, seed=0, epochs=30, show=True, label="training"):
 
 
 def exportable(model=None) -> Exportable:
-    """The classifier as the service runs it; trains one where none is given: `strata export strata.models.digits:exportable`."""
+    """The classifier as the service runs it; trains one where none is given: `strata export
+    strata.models.digits:exportable`."""
     if model is None:
         model, _ = train(load_data())
     example = load_data().test[0][:3]

@@ -89,7 +89,9 @@ def test_a_bert_with_missing_or_misshapen_weights_is_refused(tmp_path):
 
 def test_a_bert_trains():
     torch.manual_seed(0)
-    config = bert.BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    config = bert.BertConfig(
+        vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
     model = bert.SentenceEncoder(config)
     ids, ends = torch.randint(50, (12,)), torch.tensor([0, 5, 5, 12])
     model(ids, ends).square().sum().backward()

@@ -13,8 +13,21 @@ from torch.nn import Module, ModuleList, Parameter, Sequential
 from .. import ops
 
 __all__ = [
-    "Add", "Attention", "CrossEntropyLoss", "Embedding", "Gelu", "L2Normalize", "LayerNorm", "Linear", "Module", "ModuleList",
-    "Parameter", "RmsNorm", "SegmentPool", "Sequential", "Softmax",
+    "Add",
+    "Attention",
+    "CrossEntropyLoss",
+    "Embedding",
+    "Gelu",
+    "L2Normalize",
+    "LayerNorm",
+    "Linear",
+    "Module",
+    "ModuleList",
+    "Parameter",
+    "RmsNorm",
+    "SegmentPool",
+    "Sequential",
+    "Softmax",
 ]
 
 

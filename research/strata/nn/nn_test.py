@@ -30,7 +30,8 @@ def test_state_dicts_load_both_ways_and_outputs_agree(name):
     torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-6)
     grad = torch.randn_like(want)
     for g, w in zip(
-        torch.autograd.grad(got, [x, *ours.parameters()], grad), torch.autograd.grad(want, [x, *theirs.parameters()], grad),
+        torch.autograd.grad(got, [x, *ours.parameters()], grad),
+        torch.autograd.grad(want, [x, *theirs.parameters()], grad),
         strict=True,
     ):
         torch.testing.assert_close(g, w, rtol=1e-4, atol=1e-5)
@@ -60,7 +61,9 @@ def test_an_embedding_and_its_gradient():
 def test_a_linear_layers_activation(activation, function):
     layer = nn.Linear(8, 5, activation=activation)
     x = torch.randn(3, 8)
-    torch.testing.assert_close(layer(x), function(torch.nn.functional.linear(x, layer.weight, layer.bias)), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        layer(x), function(torch.nn.functional.linear(x, layer.weight, layer.bias)), rtol=1e-5, atol=1e-6
+    )
     assert f"activation={activation}" in repr(layer)
 
 

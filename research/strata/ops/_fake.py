@@ -23,7 +23,7 @@ def _check_dtype(schema, arg, tensor, types):
 def _check_device(schema, arg, tensor, first):
     if tensor.device != first.device:
         raise RuntimeError(
-            f"strata::{schema.name}: {arg.name} is on {tensor.device}, wanted {first.device} like the arguments before it"
+            f"strata::{schema.name}: {arg.name} is on {tensor.device}, wanted {first.device} like the others"
         )
 
 

@@ -30,7 +30,9 @@ def _doc(schema):
     lines = [schema.doc, "", "Args:"]
     for arg in schema.inputs:
         shape = " ".join((("*",) if arg.leading else ()) + arg.dims)
-        note = {"index": f", values in [0, {arg.bound})", "offsets": f", run ends from 0 to {arg.bound}"}.get(arg.rule, "")
+        note = {"index": f", values in [0, {arg.bound})", "offsets": f", run ends from 0 to {arg.bound}"}.get(
+            arg.rule, ""
+        )
         optional = " or None" if arg.optional else ""
         lines.append(f"    {arg.name}: [{shape}] {'|'.join(arg.dtypes)}{note}{optional}")
     for attr in schema.attrs:

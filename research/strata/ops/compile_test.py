@@ -1,4 +1,5 @@
-"""Every operator under torch.compile(fullgraph=True) with the Inductor back end, static and dynamic, values and gradients."""
+"""Every operator under torch.compile(fullgraph=True) with the Inductor back end, static and dynamic, values and
+gradients."""
 
 import pytest
 import torch

@@ -1,4 +1,5 @@
-"""A wrong call of any operator is a Python exception that names the operator, the argument, what it had and what was wanted."""
+"""A wrong call of any operator is a Python exception that names the operator, the argument, what it had and what was
+wanted."""
 
 import re
 

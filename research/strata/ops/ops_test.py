@@ -1,4 +1,5 @@
-"""Every operator of the table: values, gradients, fakes, layouts, threads. Made from the table and the operators' own samples."""
+"""Every operator of the table: values, gradients, fakes, layouts, threads. Made from the table and the operators'
+own samples."""
 
 import pytest
 import torch
@@ -13,8 +14,8 @@ GRADIENTS = [(name, at) for name, at in FORWARD if op_cases.differentiable(name)
 
 
 def _small(name, at):
-    # gradcheck calls the operator twice for every element of its inputs. The gradients of larger samples are compared with
-    # autograd's, and an empty sample has nothing to differentiate.
+    # gradcheck calls the operator twice for every element of its inputs. The gradients of larger samples are compared
+    # with autograd's, and an empty sample has nothing to differentiate.
     floats = [a.numel() for a in op_cases.call(name, at).args if a is not None and a.is_floating_point()]
     return 0 < sum(floats) <= 700 and all(floats)
 
@@ -66,7 +67,12 @@ def test_opcheck(name, at):
     if not name.endswith("_backward") and op_cases.differentiable(name):
         call = call.with_gradients()
     results = torch.library.opcheck(getattr(torch.ops.strata, name).default, call.encoded())
-    assert list(results) == ["test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic"]
+    assert list(results) == [
+        "test_schema",
+        "test_autograd_registration",
+        "test_faketensor",
+        "test_aot_dispatch_dynamic",
+    ]
     assert set(results.values()) == {"SUCCESS"}
 
 
@@ -95,7 +101,9 @@ def test_gradients_agree_with_pytorch_in_float32(name, at):
         assert not (error := op_cases.too_far(g, w, scale)), error
 
 
-@pytest.mark.parametrize("name", [n for n in op_cases.names() if not n.endswith("_backward") and op_cases.differentiable(n)])
+@pytest.mark.parametrize(
+    "name", [n for n in op_cases.names() if not n.endswith("_backward") and op_cases.differentiable(n)]
+)
 def test_only_the_gradients_that_are_asked_for_are_made(name):
     call = op_cases.call(name, 0)
     floats = [a for a, spec in zip(call.args, call.schema.inputs) if a is not None and spec.type == "T"]

@@ -12,7 +12,9 @@ def plot(curves, width=48):
     label = max(map(len, curves))
     lines = []
     for name, values in logs.items():
-        picks = [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)] if len(values) > 1 else values
+        picks = (
+            [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)] if len(values) > 1 else values
+        )
         bars = "".join(_BARS[round((v - low) / (high - low or 1) * (len(_BARS) - 1))] for v in picks)
         lines.append(f"{name:<{label}}  {curves[name][0]:.4f} {bars} {curves[name][-1]:.4f}")
     return "\n".join(lines)
