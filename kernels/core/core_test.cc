@@ -63,7 +63,7 @@ TEST(Schema, SolvesADimPlusANumberAndEvaluatesExpressions) {
 }
 
 TEST(Schema, TorchSchemaText) {
-  EXPECT_EQ(TorchSchema(kScale), "scale(Tensor x, Tensor? bias, float factor=2.0, int mode=0) -> Tensor");
+  EXPECT_EQ(TorchSchema(kScale), "scale(Tensor x, Tensor? bias=None, float factor=2.0, int mode=0) -> Tensor");
 }
 
 TEST(Schema, HashTellsSchemasApart) {

@@ -113,7 +113,7 @@ struct OpSchema {
   // An input tensor that may be absent.
   constexpr OpSchema Optional(std::string_view arg, std::string_view dims, TypeSpec type = kFloats) const {
     OpSchema s = *this;
-    s.AddInput(arg, dims, type).optional = true;
+    s.AddInput(arg, dims, type, true).optional = true;
     return s;
   }
   // An input tensor whose outer strides are free.
@@ -181,8 +181,12 @@ struct OpSchema {
     dim_names[static_cast<size_t>(num_dims)] = dim;
     return num_dims++;
   }
-  constexpr ArgSpec& AddInput(std::string_view arg, std::string_view dims, TypeSpec type) {
+  constexpr ArgSpec& AddInput(std::string_view arg, std::string_view dims, TypeSpec type, bool optional = false) {
     if (num_inputs == kMaxInputs) SchemaError("too many inputs");
+    // As in Python: what has a default comes last.
+    if (num_inputs > 0 && inputs[static_cast<size_t>(num_inputs - 1)].optional && !optional) {
+      SchemaError("an optional input is followed by a required one");
+    }
     ArgSpec& spec = inputs[static_cast<size_t>(num_inputs++)];
     Parse(spec, arg, dims, type);
     return spec;

@@ -87,7 +87,7 @@ std::string DTypeSetText(DTypeSet set) {
 std::string TorchSchema(const OpSchema& schema) {
   std::string out = std::string(schema.name) + "(";
   out += Join(schema.inputs, schema.num_inputs, [](const ArgSpec& arg) {
-    return std::string(arg.optional ? "Tensor? " : "Tensor ") + std::string(arg.name);
+    return (arg.optional ? "Tensor? " : "Tensor ") + std::string(arg.name) + (arg.optional ? "=None" : "");
   });
   for (int i = 0; i < schema.num_attrs; ++i) {
     const AttrSpec& attr = schema.attrs[static_cast<size_t>(i)];

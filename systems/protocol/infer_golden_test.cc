@@ -9,6 +9,7 @@
 
 #include "systems/protocol/infer_parser.h"
 #include "systems/protocol/infer_writer.h"
+#include "systems/protocol/json_writer.h"
 #include "systems/protocol/text.h"
 
 namespace strata::protocol {
@@ -117,6 +118,16 @@ TEST(InferWriter, EveryDatatypeInJson) {
                            R"({"name":"f","datatype":"FP64","shape":[2],"data":[0.1,1e+300]},)"
                            R"({"name":"g","datatype":"BYTES","shape":[2],"data":["a\"b",""]},)"
                            R"({"name":"h","datatype":"FP32","shape":[0],"data":[]}]})");
+}
+
+TEST(InferWriter, WholeFloatsBeyond64BitsAreNotWrittenAsIntegers) {
+  std::string text;
+  AppendJsonNumber(906250000000000065536.0, &text);
+  text += ' ';
+  AppendJsonNumber(-9223372036854775808.0f, &text);
+  text += ' ';
+  AppendJsonNumber(4503599627370496.0, &text);
+  EXPECT_EQ(text, "9.0625000000000006e+20 -9.223372e+18 4503599627370496");
 }
 
 TEST(InferWriter, WhatJsonCannotCarryIsRefusedButTravelsAsBinary) {

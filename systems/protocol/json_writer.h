@@ -24,7 +24,13 @@ template <class Number>
   requires(std::integral<Number> || std::floating_point<Number>)
 void AppendJsonNumber(Number value, std::string* out) {
   char buffer[32];  // the longest double has 24 characters
-  const std::to_chars_result end = std::to_chars(buffer, buffer + sizeof(buffer), value);
+  std::to_chars_result end = std::to_chars(buffer, buffer + sizeof(buffer), value);
+  if constexpr (std::floating_point<Number>) {
+    // A whole number beyond 64 bits may come out as digits alone; readers would take it for an integer too large.
+    if (value >= Number{0x1p63} || value <= Number{-0x1p63}) {
+      end = std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific);
+    }
+  }
   out->append(buffer, static_cast<size_t>(end.ptr - buffer));
 }
 

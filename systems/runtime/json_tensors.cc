@@ -121,7 +121,13 @@ void AppendNumber(T value, std::string* out) {
 
 template <class T>
 void AppendFloat(T value, std::string* out) {
-  if (std::isfinite(value)) return AppendNumber(value, out);
+  if (std::isfinite(value)) {
+    // A whole number beyond 64 bits would come out as digits alone, which readers take for an integer too large.
+    if (std::abs(value) < T{0x1p63}) return AppendNumber(value, out);
+    char buffer[32];
+    out->append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr);
+    return;
+  }
   *out += std::isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
 }
 

@@ -1,6 +1,7 @@
 # Made by `python -m strata.ops.stubs` from the operators' table. Do not edit.
+from collections.abc import Callable
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -9,6 +10,9 @@ from ._schema import Schema
 schemas: dict[str, Schema]
 
 def definition(name: str) -> ModuleType | None: ...
+
+# An operator that is newer than this file.
+def __getattr__(name: str) -> Callable[..., Any]: ...
 
 def add(x: Tensor, y: Tensor) -> Tensor:
     """z = x + y"""

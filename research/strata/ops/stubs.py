@@ -13,8 +13,9 @@ from . import _schema, schemas
 PATH = pathlib.Path(__file__).with_name("__init__.pyi")
 
 _HEAD = '''# Made by `python -m strata.ops.stubs` from the operators' table. Do not edit.
+from collections.abc import Callable
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -23,6 +24,9 @@ from ._schema import Schema
 schemas: dict[str, Schema]
 
 def definition(name: str) -> ModuleType | None: ...
+
+# An operator that is newer than this file.
+def __getattr__(name: str) -> Callable[..., Any]: ...
 '''
 
 _TYPES = {"float": "float", "int": "int", "bool": "bool"}

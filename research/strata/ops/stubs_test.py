@@ -7,14 +7,17 @@ from strata import ops
 from strata.ops import stubs
 
 
-def test_the_stub_file_is_fresh():
-    assert stubs.PATH.read_text() == stubs.text(), "run `python -m strata.ops.stubs`"
+def test_what_the_stub_file_says_is_still_true():
+    # An operator that was added since is covered by __getattr__: adding one touches its folder and one line.
+    parts = stubs.text().split("\ndef ")
+    old = [part for part in stubs.PATH.read_text().split("\ndef ") if part not in parts]
+    assert not old, "run `python -m strata.ops.stubs`"
 
 
 def test_the_stub_has_the_signature_of_every_front_function():
     tree = ast.parse(stubs.text())
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    assert set(functions) == set(ops.schemas) | {"definition"}
+    assert set(functions) == set(ops.schemas) | {"definition", "__getattr__"}
     for name in ops.schemas:
         parameters = inspect.signature(getattr(ops, name)).parameters
         arguments = functions[name].args
