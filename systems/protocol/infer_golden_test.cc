@@ -127,7 +127,7 @@ TEST(InferWriter, WholeFloatsBeyond64BitsAreNotWrittenAsIntegers) {
   AppendJsonNumber(-9223372036854775808.0f, &text);
   text += ' ';
   AppendJsonNumber(4503599627370496.0, &text);
-  EXPECT_EQ(text, "9.0625000000000006e+20 -9.223372e+18 4503599627370496");
+  EXPECT_EQ(text, "9.062500000000001e+20 -9.223372e+18 4503599627370496");
 }
 
 TEST(InferWriter, WhatJsonCannotCarryIsRefusedButTravelsAsBinary) {
