@@ -10,12 +10,11 @@ SIMD_COPTS = select({
 
 _CORE = ["//kernels/core"]
 
-def op(name, cuda = False, deps = []):
+def op(name, deps = []):
     """Makes //kernels/ops/<name> from <name>.h, <name>_ref.cc, <name>_cpu.cc, <name>_op.cc and what else is there.
 
     Args:
       name: the op's name and its folder's.
-      cuda: there is a <name>_cuda.cu.
       deps: what its kernels share beyond //kernels/core and //kernels/simd.
     """
     visibility = ["//kernels:__subpackages__", "//systems:__subpackages__", "//research:__subpackages__", "//tests:__subpackages__"]
@@ -34,7 +33,7 @@ def op(name, cuda = False, deps = []):
         visibility = visibility,
     )
     native.filegroup(name = "python", srcs = [name + ".py"], visibility = visibility)
-    if cuda:
+    if native.glob([name + "_cuda.cu"]):
         cuda_library(
             name = name + "_cuda",
             srcs = [name + "_cuda.cu"],
