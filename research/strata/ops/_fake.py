@@ -63,7 +63,8 @@ def make(schema):
     defaults = [a.default for a in schema.attrs]
 
     def fake(*args):
-        args = [*args, *defaults[max(0, len(args) - count):]]
+        # Torch leaves out trailing arguments that are at their defaults, absent optional tensors among them.
+        args = [*args, *([None] * count + defaults)[len(args):]]
         binding = _Binding(schema, dict(zip((a.name for a in schema.attrs), args[count:])))
         for arg, tensor in zip(schema.inputs, args):
             if tensor is not None:
