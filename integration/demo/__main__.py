@@ -24,7 +24,7 @@ QUESTIONS = (
     "how do I run another program and get its output?",
     "how can I measure how long a piece of code takes?",
 )
-PEER_TEXTS = 400
+PEER_TEXTS = 200
 BUNDLES = servers.ROOT / "build" / "demo"
 
 
