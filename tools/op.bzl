@@ -1,5 +1,6 @@
 """op(): everything about one operator from the files of its folder. Adding one: docs/add_an_op.md."""
 
+load("//third_party/python:defs.bzl", "strata_py_test")
 load("//tools:cuda.bzl", "cuda_library")
 
 # SIMD kernels start at AVX2 with FMA: nothing older gives the same bits. Highway adds the newer targets itself.
@@ -32,7 +33,18 @@ def op(name, deps = []):
         deps = [":" + name + "_cpu", "//kernels/simd:targets"] + _CORE,
         visibility = visibility,
     )
-    native.filegroup(name = "python", srcs = [name + ".py"], visibility = visibility)
+    native.filegroup(
+        name = "python",
+        srcs = [name + ".py"] + native.glob([name + "_test.py"]),
+        visibility = visibility,
+    )
+    if native.glob([name + "_test.py"]):
+        strata_py_test(
+            name = name + "_py_test",
+            size = "medium",
+            main = name + "_test.py",
+            deps = ["//research/strata", "//kernels/testing:python"],
+        )
     if native.glob([name + "_cuda.cu"]):
         cuda_library(
             name = name + "_cuda",

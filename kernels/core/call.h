@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "kernels/core/op_schema.h"
 
@@ -10,10 +11,13 @@ namespace strata {
 
 struct Call {
   std::array<TensorView, kMaxInputs> inputs;
+  // Of list arguments, whose entry in `inputs` is absent. The memory is the caller's.
+  std::array<std::span<const TensorView>, kMaxInputs> lists;
   std::array<AttrValue, kMaxAttrs> attrs;
   std::array<TensorView, kMaxOutputs> outputs;
 
   // Filled by Infer.
+  int num_outputs = 0;
   std::array<int64_t, kMaxDims> dims;  // by the schema's dim index
   int leading_rank = 0;                // the dims that `*` stood for
   std::array<int64_t, kMaxRank> leading;

@@ -47,7 +47,7 @@ TEST(Schema, BindsDimsAndInfersOutputs) {
   std::vector<float> x(24);
   Call call(kScale);
   call.inputs[0] = MakeView(x.data(), DType::kF32, {2, 3, 4});
-  ASSERT_TRUE(Infer(kScale, call).ok());
+  ASSERT_TRUE(Infer(kScaleOp, call).ok());
   EXPECT_EQ(ShapeText(call.outputs[0]), "[2, 3, 4]");
   EXPECT_EQ(call.outputs[0].strides[0], 12);
 }
@@ -58,7 +58,7 @@ TEST(Schema, SolvesADimPlusANumberAndEvaluatesExpressions) {
   float x[10];
   call.inputs[0] = MakeView(x, DType::kF32, {5, 2});
   call.inputs[1] = MakeView(offsets, DType::kI64, {3});
-  ASSERT_TRUE(Infer(kPool, call).ok());
+  ASSERT_TRUE(Infer(kPoolOp, call).ok());
   EXPECT_EQ(ShapeText(call.outputs[0]), "[2, 6]");
 }
 
@@ -155,8 +155,86 @@ TEST(Infer, RefusesImpossibleOutputs) {
   call.inputs[1] = MakeView(offsets, DType::kI64, {3});
   for (int64_t k : {int64_t{-1}, int64_t{1} << 60, int64_t{1} << 62}) {
     call.attrs[0].i = k;
-    EXPECT_FALSE(Infer(kPool, call).ok()) << k;
+    EXPECT_FALSE(Infer(kPoolOp, call).ok()) << k;
   }
+}
+
+// A list, a mutated list beside it, a text and rules about sizes.
+inline constexpr OpSchema kStep = Op("step")
+                                      .List("params", "*")
+                                      .Mutated()
+                                      .List("grads", "*")
+                                      .List("moments", "*", Only(DType::kF32))
+                                      .MayBeAbsent()
+                                      .Attr("rate", 0.5)
+                                      .Range(0, 1)
+                                      .Text("note");
+inline constexpr OpSchema kGroups =
+    Op("groups").In("x", "* C").Attr("groups", 2).Range(1, 8).Out("y", "*").Divides("groups", "C").AtLeast("C", "3");
+
+void StepRef(const OpContext&, std::span<const TensorView> params, std::span<const TensorView> grads,
+             std::span<const TensorView>, double rate, std::string_view) {
+  for (size_t i = 0; i < params.size(); ++i) {
+    for (int64_t j = 0; j < params[i].numel(); ++j) {
+      params[i].Out<float>()[j] -= static_cast<float>(rate) * grads[i].In<float>()[j];
+    }
+  }
+}
+constexpr Variant kStepRows[] = {{.name = "ref", .run = Typed<kStep, StepRef>}};
+constexpr OpDef kStepOp = {&kStep, kStepRows}, kGroupsOp = {&kGroups, kNoRows};
+
+TEST(Lists, PairUpAndAreChangedInPlace) {
+  float a[] = {1, 2}, b[] = {3}, da[] = {2, 2}, db[] = {4};
+  const TensorView params[] = {MakeView(a, DType::kF32, {2}), MakeView(b, DType::kF32, {1})};
+  TensorView grads[] = {MakeView(da, DType::kF32, {2}), MakeView(db, DType::kF32, {1})};
+  Call call(kStep);
+  call.lists[0] = params;
+  call.lists[1] = grads;
+  ASSERT_TRUE(Invoke(kStepOp, {}, call, kNoBind).ok());
+  EXPECT_EQ(call.num_outputs, 0);
+  EXPECT_EQ(a[1], 1);
+  EXPECT_EQ(b[0], 1);
+  grads[1] = MakeView(da, DType::kF32, {2});
+  EXPECT_EQ(Invoke(kStepOp, {}, call, kNoBind).message(),
+            "strata::step: grads[1] has shape [2], wanted [1] as in the first list");
+  call.lists[1] = std::span(grads).first(1);
+  EXPECT_EQ(Invoke(kStepOp, {}, call, kNoBind).message(), "strata::step: grads has 1 tensors, wanted 2");
+  call.lists[0] = call.lists[1] = {};
+  EXPECT_EQ(Invoke(kStepOp, {}, call, kNoBind).message(), "strata::step: params has 0 tensors, wanted at least one");
+}
+
+TEST(Rules, AttributesAndSizesOutsideThemAreNamed) {
+  float x[8];
+  Call call(kGroups);
+  call.inputs[0] = MakeView(x, DType::kF32, {4});
+  EXPECT_TRUE(Infer(kGroupsOp, call).ok());
+  call.attrs[0].i = 3;
+  EXPECT_EQ(Infer(kGroupsOp, call).message(), "strata::groups: C is 4, wanted a multiple of groups = 3");
+  call.attrs[0].i = 9;
+  EXPECT_EQ(Infer(kGroupsOp, call).message(), "strata::groups: groups is 9, wanted 1 to 8");
+  call.attrs[0].i = 1;
+  call.inputs[0] = MakeView(x, DType::kF32, {2});
+  EXPECT_EQ(Infer(kGroupsOp, call).message(), "strata::groups: C is 2, wanted at least 3");
+}
+
+TEST(Schema, TorchTextOfListsAndMutatedArguments) {
+  EXPECT_EQ(TorchSchema(kStep),
+            "step(Tensor(a!)[] params, Tensor[] grads, Tensor[] moments, float rate=0.5, str note=\"\") -> ()");
+}
+
+TEST(Half, ConvertsEveryValueThereAndBack) {
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const F16 half{static_cast<uint16_t>(bits)};
+    if ((bits & 0x7fff) > 0x7c00) continue;  // NaN
+    EXPECT_EQ(ToF16(ToFloat(half)).bits, bits);
+  }
+  // Ties go to even, in the normal range, at its edge and below it.
+  EXPECT_EQ(ToF16(1.0f + 0x1p-11f).bits, 0x3c00);
+  EXPECT_EQ(ToF16(1.0f + 3 * 0x1p-11f).bits, 0x3c02);
+  EXPECT_EQ(ToF16(65519.996f).bits, 0x7bff);
+  EXPECT_EQ(ToF16(65520.0f).bits, 0x7c00);
+  EXPECT_EQ(ToF16(0x1p-25f).bits, 0);
+  EXPECT_EQ(ToF16(-3 * 0x1p-25f).bits, 0x8002);
 }
 
 }  // namespace

@@ -9,9 +9,11 @@
 
 namespace strata {
 
+// The value of an attribute, by its kind. A text is the caller's and outlives the call.
 union AttrValue {
   double f;
   int64_t i;
+  const std::string_view* text;
 };
 
 // Not constexpr on purpose: reaching it while a schema is evaluated stops the compiler, with the reason in its trace.
@@ -33,6 +35,7 @@ struct DimExpr {
     return size == 3 && tokens[0].code == Code::kDim && tokens[1].code == Code::kNumber &&
            (tokens[2].code == Code::kAdd || tokens[2].code == Code::kSub);
   }
+  constexpr bool is_number() const { return size == 1 && tokens[0].code == Code::kNumber; }
   constexpr int dim() const { return tokens[0].value; }
   constexpr int64_t addend() const {
     return is_dim() ? 0 : tokens[2].code == Code::kAdd ? tokens[1].value : -int64_t{tokens[1].value};

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <charconv>
 #include <cstring>
+#include <span>
 #include <string>
 
 #include "kernels/core/invoke.h"
@@ -90,6 +92,12 @@ bool BindDim(Bound& b, const DimExpr& expr, int64_t size) {
   return expr.Evaluate(b.call.dims.data(), b.call.attrs.data()) == size;
 }
 
+Status CheckStrides(const Bound& b, const ArgSpec& arg, const TensorView& view) {
+  if (arg.strided ? HasContiguousRows(view) : IsContiguous(view)) return {};
+  return InvalidArgument(Where(b.schema, arg) + " has strides that the kernel does not take, wanted " +
+                         (arg.strided ? "neighbouring elements in the last dim" : "a contiguous tensor"));
+}
+
 Status BindInput(Bound& b, const ArgSpec& arg, const TensorView& view) {
   if (!view.present()) {
     if (arg.optional) return {};
@@ -98,13 +106,50 @@ Status BindInput(Bound& b, const ArgSpec& arg, const TensorView& view) {
   STRATA_RETURN_IF_ERROR(BindType(b, arg, view));
   const int leading = view.rank - arg.rank;
   if (leading < 0 || (!arg.leading && leading > 0)) return ShapeError(b, arg, view);
-  if (arg.leading) STRATA_RETURN_IF_ERROR(BindLeading(b, arg, view));
+  if (arg.leading && !arg.list) STRATA_RETURN_IF_ERROR(BindLeading(b, arg, view));
   for (int i = 0; i < arg.rank; ++i) {
     if (!BindDim(b, arg.dims[static_cast<size_t>(i)], view.size(leading + i))) return ShapeError(b, arg, view);
   }
-  if (arg.strided ? HasContiguousRows(view) : IsContiguous(view)) return {};
-  return InvalidArgument(Where(b.schema, arg) + " has strides that the kernel does not take, wanted " +
-                         (arg.strided ? "neighbouring elements in the last dim" : "a contiguous tensor"));
+  return CheckStrides(b, arg, view);
+}
+
+bool SameShape(const TensorView& a, const TensorView& b) {
+  return a.rank == b.rank && std::equal(a.sizes.begin(), a.sizes.begin() + a.rank, b.sizes.begin());
+}
+
+// `first` is the op's first list, with which the others pair up.
+Status BindList(Bound& b, const ArgSpec& arg, std::span<const TensorView> list, std::span<const TensorView> first) {
+  if (list.empty() && arg.optional) return {};
+  if (list.size() != first.size() || list.empty()) {
+    return InvalidArgument(Where(b.schema, arg) + " has " + std::to_string(list.size()) + " tensors, wanted " +
+                           (first.empty() ? "at least one" : std::to_string(first.size())));
+  }
+  for (size_t i = 0; i < list.size(); ++i) {
+    ArgSpec element = arg;
+    const std::string name = std::string(arg.name) + "[" + std::to_string(i) + "]";
+    element.name = name;
+    element.optional = false;
+    STRATA_RETURN_IF_ERROR(BindInput(b, element, list[i]));
+    if (SameShape(list[i], first[i])) continue;
+    return InvalidArgument(Where(b.schema, element) + " has shape " + ShapeText(list[i]) + ", wanted " +
+                           ShapeText(first[i]) + " as in the first list");
+  }
+  return {};
+}
+
+Status BindInputs(Bound& b, const Call& call) {
+  std::span<const TensorView> first;
+  for (int i = 0; i < b.schema.num_inputs; ++i) {
+    const size_t at = static_cast<size_t>(i);
+    const ArgSpec& arg = b.schema.inputs[at];
+    if (!arg.list) {
+      STRATA_RETURN_IF_ERROR(BindInput(b, arg, call.inputs[at]));
+      continue;
+    }
+    if (first.empty()) first = call.lists[at];
+    STRATA_RETURN_IF_ERROR(BindList(b, arg, call.lists[at], first));
+  }
+  return {};
 }
 
 Status FillOutput(const Bound& b, const ArgSpec& arg, TensorView& view) {
@@ -134,10 +179,39 @@ Status FillOutput(const Bound& b, const ArgSpec& arg, TensorView& view) {
   return {};
 }
 
+std::string NumberText(double value) {
+  char buffer[32];
+  return std::string(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+}
+
+Status CheckRange(const OpSchema& schema, const AttrSpec& attr, AttrValue given) {
+  const double value = attr.kind == AttrKind::kInt ? static_cast<double>(given.i) : given.f;
+  if (value >= attr.low && value <= attr.high) return {};
+  return InvalidArgument("strata::" + std::string(schema.name) + ": " + std::string(attr.name) + " is " +
+                         NumberText(value) + ", wanted " + NumberText(attr.low) + " to " + NumberText(attr.high));
+}
+
+Status CheckSizeRules(const OpSchema& schema, const Call& call) {
+  for (int i = 0; i < schema.num_size_rules; ++i) {
+    const SizeRule& rule = schema.size_rules[static_cast<size_t>(i)];
+    const int64_t size = call.dims[static_cast<size_t>(rule.dim)];
+    if (size < 0) continue;  // of an absent argument
+    const int64_t of = rule.of.Evaluate(call.dims.data(), call.attrs.data());
+    const bool multiple = rule.kind == SizeRule::Kind::kMultiple;
+    if (multiple ? (of > 0 ? size % of == 0 : size == 0) : size >= of) continue;
+    return InvalidArgument("strata::" + std::string(schema.name) + ": " +
+                           std::string(schema.dim_names[static_cast<size_t>(rule.dim)]) + " is " +
+                           std::to_string(size) + ", wanted " + (multiple ? "a multiple of " : "at least ") +
+                           std::string(rule.of_text) + (rule.of.is_number() ? "" : " = " + std::to_string(of)));
+  }
+  return {};
+}
+
 Status CheckAttrs(const OpSchema& schema, const Call& call) {
   for (int i = 0; i < schema.num_attrs; ++i) {
     const AttrSpec& attr = schema.attrs[static_cast<size_t>(i)];
     const int64_t value = call.attrs[static_cast<size_t>(i)].i;
+    if (attr.ranged) STRATA_RETURN_IF_ERROR(CheckRange(schema, attr, call.attrs[static_cast<size_t>(i)]));
     const int64_t most = attr.kind == AttrKind::kBool ? 1 : std::count(attr.choices.begin(), attr.choices.end(), '|');
     if (attr.kind != AttrKind::kBool && attr.kind != AttrKind::kChoice) continue;
     if (value >= 0 && value <= most) continue;
@@ -150,18 +224,22 @@ Status CheckAttrs(const OpSchema& schema, const Call& call) {
 
 }  // namespace
 
-Status Infer(const OpSchema& schema, Call& call) {
+Status Infer(const OpDef& op, Call& call) {
+  const OpSchema& schema = *op.schema;
   Bound bound(schema, call);
   STRATA_RETURN_IF_ERROR(CheckAttrs(schema, call));
-  for (int i = 0; i < schema.num_inputs; ++i) {
-    const size_t at = static_cast<size_t>(i);
-    STRATA_RETURN_IF_ERROR(BindInput(bound, schema.inputs[at], call.inputs[at]));
-  }
+  STRATA_RETURN_IF_ERROR(BindInputs(bound, call));
+  STRATA_RETURN_IF_ERROR(CheckSizeRules(schema, call));
+  call.num_outputs = 0;
   for (int i = 0; i < schema.num_outputs; ++i) {
     const size_t at = static_cast<size_t>(i);
+    if (schema.outputs[at].list) break;  // op.infer makes them
     STRATA_RETURN_IF_ERROR(FillOutput(bound, schema.outputs[at], call.outputs[at]));
+    ++call.num_outputs;
   }
-  return {};
+  if (op.infer == nullptr) return {};
+  const Status status = op.infer(call);
+  return status.ok() ? status : Status{status.code(), "strata::" + std::string(schema.name) + ": " + status.message()};
 }
 
 }  // namespace strata

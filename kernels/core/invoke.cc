@@ -1,5 +1,6 @@
 #include "kernels/core/invoke.h"
 
+#include <optional>
 #include <string>
 
 #include "kernels/core/schema_text.h"
@@ -58,28 +59,31 @@ Status CheckValues(const OpSchema& schema, const Call& call) {
   return {};
 }
 
-// The dtype that stands for the schema's letter T, by which rows are chosen.
-DType RowType(const OpSchema& schema, const Call& call) {
-  for (int i = 0; i < schema.num_inputs; ++i) {
-    if (schema.inputs[static_cast<size_t>(i)].type.letter == 'T') return call.inputs[static_cast<size_t>(i)].dtype;
+// The dtype that stands for the schema's letter T, by which rows are chosen; none where nothing has that letter.
+std::optional<DType> RowType(const OpSchema& schema, const Call& call) {
+  for (size_t i = 0; i < static_cast<size_t>(schema.num_inputs); ++i) {
+    const ArgSpec& arg = schema.inputs[i];
+    if (arg.type.letter != 'T') continue;
+    if (!arg.list) return call.inputs[i].dtype;
+    if (!call.lists[i].empty()) return call.lists[i][0].dtype;
   }
-  return call.outputs[0].dtype;
+  return std::nullopt;
 }
 
-bool UsesT(const OpSchema& schema) {
-  for (int i = 0; i < schema.num_inputs; ++i) {
-    if (schema.inputs[static_cast<size_t>(i)].type.letter == 'T') return true;
-  }
-  return false;
+Status NoRow(const OpSchema& schema, const OpContext& context, const Call& call) {
+  const std::optional<DType> dtype = RowType(schema, call);
+  return Unimplemented("strata::" + std::string(schema.name) + ": no kernel " +
+                       (context.row.empty() ? "" : "named \"" + std::string(context.row) + "\" ") + "for " +
+                       (context.device == DeviceType::kCpu ? "CPU" : "CUDA") + " tensors" +
+                       (dtype ? " of dtype " + std::string(NameOf(*dtype)) : ""));
 }
 
 }  // namespace
 
 const Variant* SelectVariant(const OpDef& op, const OpContext& context, const Call& call) {
-  const bool by_type = UsesT(*op.schema);
-  const DType dtype = RowType(*op.schema, call);
+  const std::optional<DType> dtype = RowType(*op.schema, call);
   for (const Variant& row : op.variants) {
-    if (row.device != context.device || (by_type && !Contains(row.dtypes, dtype))) continue;
+    if (row.device != context.device || (dtype && !Contains(row.dtypes, *dtype))) continue;
     if (!context.row.empty() && row.name != context.row) continue;
     if (row.accepts == nullptr || row.accepts(call)) return &row;
   }
@@ -88,17 +92,12 @@ const Variant* SelectVariant(const OpDef& op, const OpContext& context, const Ca
 
 Status Invoke(const OpDef& op, const OpContext& context, Call& call, FunctionRef<Status(Call&)> bind) {
   const OpSchema& schema = *op.schema;
-  STRATA_RETURN_IF_ERROR(Infer(schema, call));
+  STRATA_RETURN_IF_ERROR(Infer(op, call));
   const Variant* row = SelectVariant(op, context, call);
-  if (row == nullptr) {
-    return Unimplemented("strata::" + std::string(schema.name) + ": no kernel " +
-                         (context.row.empty() ? "" : "named \"" + std::string(context.row) + "\" ") + "for " +
-                         (context.device == DeviceType::kCpu ? "CPU" : "CUDA") + " tensors of dtype " +
-                         std::string(NameOf(RowType(schema, call))));
-  }
+  if (row == nullptr) return NoRow(schema, context, call);
   if (context.device == DeviceType::kCpu) STRATA_RETURN_IF_ERROR(CheckValues(schema, call));
   STRATA_RETURN_IF_ERROR(bind(call));
-  for (int i = 0; i < schema.num_outputs; ++i) {
+  for (int i = 0; i < call.num_outputs; ++i) {
     const TensorView& out = call.outputs[static_cast<size_t>(i)];
     STRATA_CHECK(out.data != nullptr || out.numel() == 0, "bind sets the memory of every output");
   }

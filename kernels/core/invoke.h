@@ -14,7 +14,7 @@ namespace strata {
 
 // Checks dtypes, shapes, strides and attributes against the schema, binds the dims, and fills the outputs' dtype, sizes
 // and (contiguous) strides. Reads no data. An error names the op, the argument, what it had and what was wanted.
-Status Infer(const OpSchema& schema, Call& call);
+Status Infer(const OpDef& op, Call& call);
 
 // Infer for an op, then `bind` sets the outputs' memory (Invoke checks that it did), then the values of index and
 // offsets arguments are checked (CPU), then the first matching variant runs. Nothing is computed if anything is wrong.

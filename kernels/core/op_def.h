@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "kernels/base/status.h"
 #include "kernels/core/call.h"
 #include "kernels/core/op_context.h"
 #include "kernels/core/op_schema.h"
@@ -24,6 +25,8 @@ struct Variant {
   // Dtypes of the schema's letter T that the row takes.
   DTypeSet dtypes = kFloatDTypes;
   bool (*accepts)(const Call& call) = nullptr;  // nullptr: every call
+  // What the row needs of the processor, for people: "AVX512-BF16"; empty: nothing special.
+  std::string_view needs = {};
   // Working memory in bytes for one call on `num_threads` threads; nullptr: none.
   size_t (*workspace_bytes)(const Call& call, int num_threads) = nullptr;
 };
@@ -41,6 +44,9 @@ struct OpDef {
   const OpSchema* schema;
   std::span<const Variant> variants;
   Prepare prepare = {};
+  // Runs after Infer's own checks, for what the schema cannot say: checks attributes, sets the outputs (of a list, with
+  // Call::num_outputs). An error is complete but for the "strata::<op>: " at its front.
+  Status (*infer)(Call& call) = nullptr;
 };
 
 }  // namespace strata

@@ -20,10 +20,11 @@
 
 namespace strata {
 
-inline constexpr int kMaxInputs = 8;
-inline constexpr int kMaxOutputs = 4;
-inline constexpr int kMaxAttrs = 6;
-inline constexpr int kMaxDims = 10;
+inline constexpr int kMaxInputs = 12;
+inline constexpr int kMaxOutputs = 8;
+inline constexpr int kMaxAttrs = 12;
+inline constexpr int kMaxDims = 12;
+inline constexpr int kMaxSizeRules = 3;
 
 // The dtypes that an argument takes. Arguments with the same letter have the same dtype in one call; '\0': on its own.
 struct TypeSpec {
@@ -51,19 +52,34 @@ struct ArgSpec {
   bool optional = false;
   bool strided = false;  // the kernel takes any strides as long as the last dim is contiguous
   bool leading = false;  // begins with `*`
+  bool list = false;     // any number of tensors, each with these dims on its own
+  bool mutated = false;  // the kernel writes to it; it is contiguous and never copied
   int rank = 0;          // of the part after `*`
   std::array<DimExpr, kMaxRank> dims{};
   ValueRule rule = ValueRule::kNone;
   int bound = -1;  // index of the dim that kIndex and kOffsets refer to
 };
 
-enum class AttrKind : uint8_t { kFloat, kInt, kBool, kChoice };
+enum class AttrKind : uint8_t { kFloat, kInt, kBool, kChoice, kText };
+inline constexpr std::string_view kNoText = "";
 
 struct AttrSpec {
   std::string_view name;
   AttrKind kind = AttrKind::kFloat;
   AttrValue default_value{.f = 0};
   std::string_view choices;  // kChoice: "none|gelu|relu"; the value is the index
+  // kFloat and kInt: what Infer takes, ends included, where `ranged`; any value otherwise.
+  bool ranged = false;
+  double low = 0, high = 0;
+};
+
+// What a dim's size must satisfy beyond the expressions of arguments.
+struct SizeRule {
+  enum class Kind : uint8_t { kMultiple, kAtLeast };
+  Kind kind = Kind::kMultiple;
+  int dim = 0;
+  DimExpr of;
+  std::string_view of_text;
 };
 
 struct OpSchema {
@@ -73,12 +89,12 @@ struct OpSchema {
   std::array<AttrSpec, kMaxAttrs> attrs{};
   std::array<ArgSpec, kMaxOutputs> outputs{};
   std::array<std::string_view, kMaxDims> dim_names{};
-  int num_inputs = 0, num_attrs = 0, num_outputs = 0, num_dims = 0;
+  std::array<SizeRule, kMaxSizeRules> size_rules{};
+  int num_inputs = 0, num_attrs = 0, num_outputs = 0, num_dims = 0, num_size_rules = 0;
   // The dim along which results are independent of their neighbours: "*" where the first output has one (the default),
   // a dim's name, or, with `segments` set to an offsets argument, the runs of that dim. "": none.
   std::string_view batch = "";
   std::string_view segments = "";
-  // Dims whose size must be a multiple of another's ("H % G == 0") can be added here when an op needs one.
 
   constexpr int FindDim(std::string_view dim) const {
     for (int i = 0; i < num_dims; ++i) {
@@ -122,6 +138,27 @@ struct OpSchema {
     s.AddInput(arg, dims, type).strided = true;
     return s;
   }
+  // A list of one or more tensors, each with `dims` of its own. Lists of one op pair up: they have equal lengths, and
+  // tensor i of each has the shape of tensor i of the first.
+  constexpr OpSchema List(std::string_view arg, std::string_view dims, TypeSpec type = kFloats) const {
+    OpSchema s = *this;
+    s.AddInput(arg, dims, type).list = true;
+    return s;
+  }
+  // Of the input added last: the kernel writes to it.
+  constexpr OpSchema Mutated() const {
+    OpSchema s = *this;
+    if (s.num_inputs == 0) SchemaError("Mutated follows an input");
+    s.inputs[static_cast<size_t>(s.num_inputs - 1)].mutated = true;
+    return s;
+  }
+  // Of the input added last: it may be absent; a list may be empty.
+  constexpr OpSchema MayBeAbsent() const {
+    OpSchema s = *this;
+    if (s.num_inputs == 0) SchemaError("MayBeAbsent follows an input");
+    s.inputs[static_cast<size_t>(s.num_inputs - 1)].optional = true;
+    return s;
+  }
   // Integers in [0, size of the dim `of`).
   constexpr OpSchema Index(std::string_view arg, std::string_view dims, std::string_view of) const {
     OpSchema s = *this;
@@ -151,6 +188,26 @@ struct OpSchema {
   constexpr OpSchema Choice(std::string_view attr, std::string_view choices) const {
     return AddAttr({attr, AttrKind::kChoice, {.i = 0}, choices});
   }
+  // Words of the op's own, empty by default; its OpDef::infer checks them.
+  constexpr OpSchema Text(std::string_view attr) const {
+    return AddAttr({attr, AttrKind::kText, {.text = &kNoText}, {}});
+  }
+  // Of the int or float attribute added last: what it may be, ends included.
+  constexpr OpSchema Range(double low, double high) const {
+    OpSchema s = *this;
+    if (s.num_attrs == 0) SchemaError("Range follows an attribute");
+    AttrSpec& spec = s.attrs[static_cast<size_t>(s.num_attrs - 1)];
+    if (spec.kind != AttrKind::kInt && spec.kind != AttrKind::kFloat) SchemaError("Range is for numbers");
+    spec.ranged = true, spec.low = low, spec.high = high;
+    return s;
+  }
+  // The size of `dim` is a multiple of `divisor`, an expression; of zero only zero is.
+  constexpr OpSchema Divides(std::string_view divisor, std::string_view dim) const {
+    return AddSizeRule(SizeRule::Kind::kMultiple, dim, divisor);
+  }
+  constexpr OpSchema AtLeast(std::string_view dim, std::string_view least) const {
+    return AddSizeRule(SizeRule::Kind::kAtLeast, dim, least);
+  }
   // An output tensor: contiguous, of the dtype that `type`'s letter has, or of its one dtype.
   constexpr OpSchema Out(std::string_view arg, std::string_view dims, TypeSpec type = kFloats) const {
     OpSchema s = *this;
@@ -158,6 +215,15 @@ struct OpSchema {
     ArgSpec& spec = s.outputs[static_cast<size_t>(s.num_outputs++)];
     s.Parse(spec, arg, dims, type);
     if (s.num_outputs == 1 && spec.leading && s.batch.empty()) s.batch = "*";
+    return s;
+  }
+  // Up to kMaxOutputs tensors, as OpDef::infer says; an op with an output list has no other output.
+  constexpr OpSchema OutList(std::string_view arg, TypeSpec type = {~DTypeSet{0}, '\0'}) const {
+    OpSchema s = *this;
+    if (s.num_outputs != 0) SchemaError("an output list stands alone");
+    ArgSpec& spec = s.outputs[static_cast<size_t>(s.num_outputs++)];
+    s.Parse(spec, arg, "*", type);
+    spec.list = true;
     return s;
   }
   constexpr OpSchema Batch(std::string_view dim) const {
@@ -191,6 +257,23 @@ struct OpSchema {
     Parse(spec, arg, dims, type);
     return spec;
   }
+  constexpr OpSchema AddSizeRule(SizeRule::Kind kind, std::string_view dim, std::string_view expression) const {
+    OpSchema s = *this;
+    if (s.num_size_rules == kMaxSizeRules) SchemaError("too many size rules");
+    if (s.FindDim(dim) < 0) SchemaError("a size rule names no dim");
+    SizeRule& rule = s.size_rules[static_cast<size_t>(s.num_size_rules++)];
+    rule = {kind, s.FindDim(dim), s.Expression(expression), expression};
+    return s;
+  }
+  constexpr DimExpr Expression(std::string_view text) {
+    return DimParser(text,
+                     [this](std::string_view word) -> DimExpr::Token {
+                       if (word[0] >= 'A' && word[0] <= 'Z') return {DimExpr::Code::kDim, DimIndex(word)};
+                       if (FindAttr(word) < 0) SchemaError("a dim expression names no attribute declared before it");
+                       return {DimExpr::Code::kAttr, FindAttr(word)};
+                     })
+        .Parse();
+  }
   constexpr OpSchema AddAttr(AttrSpec spec) const {
     OpSchema s = *this;
     if (s.num_attrs == kMaxAttrs) SchemaError("too many attributes");
@@ -201,11 +284,6 @@ struct OpSchema {
     spec.name = arg;
     spec.dims_text = dims;
     spec.type = type;
-    const auto resolve = [this](std::string_view word) -> DimExpr::Token {
-      if (word[0] >= 'A' && word[0] <= 'Z') return {DimExpr::Code::kDim, DimIndex(word)};
-      if (FindAttr(word) < 0) SchemaError("a dim expression names no attribute declared before it");
-      return {DimExpr::Code::kAttr, FindAttr(word)};
-    };
     while (!dims.empty()) {
       const size_t space = dims.find(' ');
       const std::string_view word = dims.substr(0, space);
@@ -216,7 +294,7 @@ struct OpSchema {
         continue;
       }
       if (spec.rank == kMaxRank) SchemaError("too many dims in one argument");
-      spec.dims[static_cast<size_t>(spec.rank++)] = DimParser(word, resolve).Parse();
+      spec.dims[static_cast<size_t>(spec.rank++)] = Expression(word);
     }
   }
 };

@@ -8,6 +8,7 @@ namespace strata {
 inline double ToDouble(float v) { return v; }
 inline double ToDouble(double v) { return v; }
 inline double ToDouble(BF16 v) { return ToFloat(v); }
+inline double ToDouble(F16 v) { return ToFloat(v); }
 
 template <class T>
 T FromDouble(double v) {

@@ -15,13 +15,14 @@ std::string FloatText(double value) {
 }
 
 std::string_view KindText(AttrKind kind) {
-  constexpr std::string_view kKinds[] = {"float", "int", "bool", "choice"};
+  constexpr std::string_view kKinds[] = {"float", "int", "bool", "choice", "text"};
   return kKinds[static_cast<size_t>(kind)];
 }
 
 std::string DefaultText(const AttrSpec& attr) {
   if (attr.kind == AttrKind::kFloat) return FloatText(attr.default_value.f);
   if (attr.kind == AttrKind::kBool) return attr.default_value.i ? "True" : "False";
+  if (attr.kind == AttrKind::kText) return "\"" + std::string(*attr.default_value.text) + "\"";
   return std::to_string(attr.default_value.i);
 }
 
@@ -54,6 +55,9 @@ std::string ArgJson(const OpSchema& schema, const ArgSpec& arg) {
                     ", \"type\": " + Quoted(arg.type.letter ? std::string(1, arg.type.letter) : std::string()) +
                     ", \"optional\": " + (arg.optional ? "true" : "false") +
                     ", \"strided\": " + (arg.strided ? "true" : "false") + ", \"rule\": " + Quoted(RuleText(arg.rule));
+  // Left out where they do not hold, so that the hashes of operators older than they are stay.
+  if (arg.list) out += ", \"list\": true";
+  if (arg.mutated) out += ", \"mutated\": true";
   if (arg.bound >= 0) out += ", \"bound\": " + Quoted(schema.dim_names[static_cast<size_t>(arg.bound)]);
   return out + "}";
 }
@@ -61,8 +65,10 @@ std::string ArgJson(const OpSchema& schema, const ArgSpec& arg) {
 std::string AttrJson(const AttrSpec& attr) {
   std::string value = DefaultText(attr);
   if (attr.kind == AttrKind::kBool) value = attr.default_value.i ? "true" : "false";
+  std::string range;
+  if (attr.ranged) range = ", \"low\": " + FloatText(attr.low) + ", \"high\": " + FloatText(attr.high);
   return "{\"name\": " + Quoted(attr.name) + ", \"kind\": " + Quoted(KindText(attr.kind)) + ", \"default\": " + value +
-         ", \"choices\": " + Quoted(attr.choices) + "}";
+         ", \"choices\": " + Quoted(attr.choices) + range + "}";
 }
 
 template <class Items, class F>
@@ -70,6 +76,23 @@ std::string Join(const Items& items, int count, F&& text) {
   std::string out;
   for (int i = 0; i < count; ++i) out += (i ? ", " : "") + text(items[static_cast<size_t>(i)]);
   return out;
+}
+
+std::string SizeRules(const OpSchema& schema) {
+  return Join(schema.size_rules, schema.num_size_rules, [&](const SizeRule& rule) {
+    return std::string(schema.dim_names[static_cast<size_t>(rule.dim)]) +
+           (rule.kind == SizeRule::Kind::kMultiple ? " % (" + std::string(rule.of_text) + ") == 0"
+                                                   : " >= " + std::string(rule.of_text));
+  });
+}
+
+// "Tensor x", "Tensor? bias=None", "Tensor(a!)[] params". Each mutated argument has a letter of its own.
+std::string TorchArg(const ArgSpec& arg, int index) {
+  std::string type = "Tensor";
+  if (arg.mutated) type += std::string("(") + static_cast<char>('a' + index) + "!)";
+  if (arg.list) type += "[]";
+  if (arg.optional && !arg.list) type += "?";
+  return type + " " + std::string(arg.name) + (arg.optional && !arg.list ? "=None" : "");
 }
 
 }  // namespace
@@ -86,17 +109,18 @@ std::string DTypeSetText(DTypeSet set) {
 
 std::string TorchSchema(const OpSchema& schema) {
   std::string out = std::string(schema.name) + "(";
-  out += Join(schema.inputs, schema.num_inputs, [](const ArgSpec& arg) {
-    return (arg.optional ? "Tensor? " : "Tensor ") + std::string(arg.name) + (arg.optional ? "=None" : "");
-  });
+  int index = 0;
+  out += Join(schema.inputs, schema.num_inputs, [&](const ArgSpec& arg) { return TorchArg(arg, index++); });
   for (int i = 0; i < schema.num_attrs; ++i) {
     const AttrSpec& attr = schema.attrs[static_cast<size_t>(i)];
-    // A choice travels as its index: torch's stable ABI has no cheap string.
-    const std::string_view type = attr.kind == AttrKind::kChoice ? "int" : KindText(attr.kind);
+    // A choice travels as its index: a string costs torch's stable ABI two allocations.
+    const std::string_view type = attr.kind == AttrKind::kChoice ? "int"
+                                  : attr.kind == AttrKind::kText ? "str"
+                                                                 : KindText(attr.kind);
     out += (schema.num_inputs + i > 0 ? ", " : "") + std::string(type) + " " + std::string(attr.name) + "=" +
            DefaultText(attr);
   }
-  if (schema.num_outputs == 1) return out + ") -> Tensor";
+  if (schema.num_outputs == 1) return out + (schema.outputs[0].list ? ") -> Tensor[]" : ") -> Tensor");
   return out + ") -> (" +
          Join(schema.outputs, schema.num_outputs, [](const ArgSpec&) { return std::string("Tensor"); }) + ")";
 }
@@ -105,7 +129,7 @@ std::string CanonicalText(const OpSchema& schema) {
   const auto arg = [&](const ArgSpec& a) { return ArgJson(schema, a); };
   return std::string(schema.name) + "(" + Join(schema.inputs, schema.num_inputs, arg) + "; " +
          Join(schema.attrs, schema.num_attrs, AttrJson) + ") -> (" + Join(schema.outputs, schema.num_outputs, arg) +
-         ")";
+         ")" + (schema.num_size_rules > 0 ? " where " + SizeRules(schema) : "");
 }
 
 std::string SchemaHash(const OpSchema& schema) {
@@ -124,13 +148,13 @@ std::string SchemaJson(const OpDef& op) {
   for (const Variant& row : op.variants) {
     rows += (rows.empty() ? "" : ", ") + ("{\"name\": " + Quoted(row.name)) +
             ", \"device\": " + Quoted(row.device == DeviceType::kCpu ? "cpu" : "cuda") +
-            ", \"numerics\": " + Quoted(row.numerics) + "}";
+            ", \"numerics\": " + Quoted(row.numerics) + ", \"needs\": " + Quoted(row.needs) + "}";
   }
   return "{\"name\": " + Quoted(s.name) + ", \"doc\": " + Quoted(s.doc) + ", \"torch\": " + Quoted(TorchSchema(s)) +
          ", \"hash\": " + Quoted(SchemaHash(s)) + ", \"batch\": " + Quoted(s.batch) +
-         ", \"segments\": " + Quoted(s.segments) + ",\n  \"inputs\": [" + Join(s.inputs, s.num_inputs, arg) +
-         "],\n  \"attrs\": [" + Join(s.attrs, s.num_attrs, AttrJson) + "],\n  \"outputs\": [" +
-         Join(s.outputs, s.num_outputs, arg) + "],\n  \"variants\": [" + rows + "]}";
+         ", \"segments\": " + Quoted(s.segments) + ", \"rules\": " + Quoted(SizeRules(s)) + ",\n  \"inputs\": [" +
+         Join(s.inputs, s.num_inputs, arg) + "],\n  \"attrs\": [" + Join(s.attrs, s.num_attrs, AttrJson) +
+         "],\n  \"outputs\": [" + Join(s.outputs, s.num_outputs, arg) + "],\n  \"variants\": [" + rows + "]}";
 }
 
 }  // namespace strata

@@ -4,10 +4,13 @@
 //   void RmsNormCpu(const OpContext&, const TensorView& x, const TensorView& weight, double eps, const TensorView& y);
 //   Variant{"simd", Typed<kRmsNorm, RmsNormCpu>}
 //
-// In schema order: an input is a `const TensorView&`, an optional one a `const TensorView*` (nullptr where absent), an
-// attribute a double, int64_t, bool or enum, an output a `const TensorView&`.
+// In schema order: an input is a `const TensorView&`, an optional one a `const TensorView*` (nullptr where absent), a
+// list a `std::span<const TensorView>`, an attribute a double, int64_t, bool, enum or `std::string_view`, an output a
+// `const TensorView&`.
 #pragma once
 
+#include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -21,6 +24,7 @@ constexpr bool ParameterMatches() {
   constexpr int kAttr = kIndex - kSchema.num_inputs;
   constexpr bool kIsView = std::is_same_v<P, const TensorView&>;
   if constexpr (kIndex < kSchema.num_inputs) {
+    if constexpr (kSchema.inputs[kIndex].list) return std::is_same_v<P, std::span<const TensorView>>;
     return kSchema.inputs[kIndex].optional ? std::is_same_v<P, const TensorView*> : kIsView;
   } else if constexpr (kAttr < kSchema.num_attrs) {
     switch (kSchema.attrs[kAttr].kind) {
@@ -32,10 +36,12 @@ constexpr bool ParameterMatches() {
         return std::is_same_v<P, bool>;
       case AttrKind::kChoice:
         return std::is_enum_v<P>;
+      case AttrKind::kText:
+        return std::is_same_v<P, std::string_view>;
     }
     return false;
   } else {
-    return kIsView;
+    return kSchema.outputs[kAttr - kSchema.num_attrs].list ? std::is_same_v<P, std::span<const TensorView>> : kIsView;
   }
 }
 
@@ -44,7 +50,9 @@ P Get(const Call& call) {
   constexpr int kAttr = kIndex - kSchema.num_inputs, kOutput = kAttr - kSchema.num_attrs;
   if constexpr (kIndex < kSchema.num_inputs) {
     const TensorView& view = call.inputs[kIndex];
-    if constexpr (kSchema.inputs[kIndex].optional) {
+    if constexpr (kSchema.inputs[kIndex].list) {
+      return call.lists[kIndex];
+    } else if constexpr (kSchema.inputs[kIndex].optional) {
       return view.present() ? &view : nullptr;
     } else {
       return view;
@@ -52,9 +60,13 @@ P Get(const Call& call) {
   } else if constexpr (kAttr < kSchema.num_attrs) {
     if constexpr (kSchema.attrs[kAttr].kind == AttrKind::kFloat) {
       return call.attrs[kAttr].f;
+    } else if constexpr (kSchema.attrs[kAttr].kind == AttrKind::kText) {
+      return *call.attrs[kAttr].text;
     } else {
       return static_cast<P>(call.attrs[kAttr].i);
     }
+  } else if constexpr (kSchema.outputs[kOutput].list) {
+    return std::span<const TensorView>(call.outputs.data(), static_cast<size_t>(call.num_outputs));
   } else {
     return call.outputs[kOutput];
   }

@@ -9,7 +9,15 @@
 namespace strata {
 namespace {
 
-bool IsFloat(DType dtype) { return Contains(kFloatDTypes, dtype); }
+bool IsFloat(DType dtype) { return Contains(kFloatDTypes | SetOf(DType::kF16), dtype); }
+
+// "y", "y[1]" of a list, or the mutated argument that stands after the outputs.
+std::string OutputName(const OpSchema& schema, size_t at) {
+  if (schema.num_outputs > 0 && schema.outputs[0].list)
+    return std::string(schema.outputs[0].name) + "[" + std::to_string(at) + "]";
+  if (at < static_cast<size_t>(schema.num_outputs)) return std::string(schema.outputs[at].name);
+  return "mutated tensor " + std::to_string(at - static_cast<size_t>(schema.num_outputs));
+}
 
 double ValueAt(const TensorView& view, int64_t i) {
   switch (view.dtype) {
@@ -23,6 +31,10 @@ double ValueAt(const TensorView& view, int64_t i) {
       return view.In<int32_t>()[i];
     case DType::kI64:
       return static_cast<double>(view.In<int64_t>()[i]);
+    case DType::kF16:
+      return ToDouble(view.In<F16>()[i]);
+    case DType::kI8:
+      return view.In<int8_t>()[i];
     default:
       return view.In<uint8_t>()[i];
   }
@@ -87,10 +99,9 @@ std::string DifferentBits(const TensorView& got, const TensorView& want) {
 }
 
 std::string DifferentBits(const OpSchema& schema, const Outputs& got, const Outputs& want) {
-  for (int i = 0; i < schema.num_outputs; ++i) {
-    const auto at = static_cast<size_t>(i);
+  for (size_t at = 0; at < want.views.size(); ++at) {
     const std::string difference = DifferentBits(got.views[at], want.views[at]);
-    if (!difference.empty()) return std::string(schema.outputs[at].name) + ": " + difference;
+    if (!difference.empty()) return OutputName(schema, at) + ": " + difference;
   }
   return "";
 }
@@ -98,10 +109,9 @@ std::string DifferentBits(const OpSchema& schema, const Outputs& got, const Outp
 std::string TooFar(const OwnedCall& sample, const Outputs& got, const Outputs& want) {
   const OpSchema& schema = *sample.schema;
   const double scale = schema.name.ends_with("_backward") ? MeanMagnitude(Compact(sample).call.inputs[0]) : 0;
-  for (int i = 0; i < schema.num_outputs; ++i) {
-    const auto at = static_cast<size_t>(i);
+  for (size_t at = 0; at < want.views.size(); ++at) {
     const std::string difference = TooFarIn(got.views[at], want.views[at], scale);
-    if (!difference.empty()) return std::string(schema.outputs[at].name) + ": " + difference;
+    if (!difference.empty()) return OutputName(schema, at) + ": " + difference;
   }
   return "";
 }

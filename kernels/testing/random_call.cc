@@ -49,14 +49,52 @@ void StoreValue(const TensorView& view, int64_t at, double value) {
     case DType::kI64:
       view.Out<int64_t>()[at] = static_cast<int64_t>(value);
       break;
+    case DType::kF16:
+      view.Out<F16>()[at] = ToF16(static_cast<float>(value));
+      break;
+    case DType::kI8:
+      view.Out<int8_t>()[at] = static_cast<int8_t>(value);
+      break;
     default:
       view.Out<uint8_t>()[at] = static_cast<uint8_t>(value);
       break;
   }
 }
 
+void RandomAttrs(const OpSchema& schema, Random& random, Call& call) {
+  for (int i = 0; i < schema.num_attrs; ++i) {
+    const AttrSpec& attr = schema.attrs[static_cast<size_t>(i)];
+    const int64_t choices = 1 + std::count(attr.choices.begin(), attr.choices.end(), '|');
+    AttrValue& value = call.attrs[static_cast<size_t>(i)];
+    if (attr.kind == AttrKind::kBool) value.i = static_cast<int64_t>(random() % 2);
+    if (attr.kind == AttrKind::kChoice) value.i = static_cast<int64_t>(random() % static_cast<uint64_t>(choices));
+    if (!attr.ranged || random() % 4 == 0) continue;
+    // Small numbers tell more than large ones.
+    if (attr.kind == AttrKind::kInt) {
+      value.i = std::min(static_cast<int64_t>(attr.low) + Pick(random, {0, 1, 2, 3, 4, 5, 8, 17}),
+                         static_cast<int64_t>(attr.high));
+    } else {
+      const double width = std::min(attr.high - attr.low, 4.0);
+      value.f = attr.low + width * static_cast<double>(random() >> 11) * 0x1p-53;
+    }
+  }
+}
+
+void ApplySizeRules(const OpSchema& schema, const Call& call, std::array<int64_t, kMaxDims>& dims) {
+  for (int i = 0; i < schema.num_size_rules; ++i) {
+    const SizeRule& rule = schema.size_rules[static_cast<size_t>(i)];
+    int64_t& size = dims[static_cast<size_t>(rule.dim)];
+    const int64_t of = rule.of.Evaluate(dims.data(), call.attrs.data());
+    if (rule.kind == SizeRule::Kind::kAtLeast) {
+      size = std::max(size, of);
+    } else {
+      size = of <= 0 ? 0 : of > 32 ? of : std::max(size / of, std::min<int64_t>(size, 1)) * of;
+    }
+  }
+}
+
 // Sizes of the dims, then those that values force: something to index, no rows without a segment.
-void RandomDims(const OpSchema& schema, Random& random, std::array<int64_t, kMaxDims>& dims) {
+void RandomDims(const OpSchema& schema, const Call& call, Random& random, std::array<int64_t, kMaxDims>& dims) {
   for (int i = 0; i < schema.num_dims; ++i) {
     dims[static_cast<size_t>(i)] = Pick(random, {0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 130});
   }
@@ -67,6 +105,7 @@ void RandomDims(const OpSchema& schema, Random& random, std::array<int64_t, kMax
     if (arg.rule == ValueRule::kIndex) bound = std::max<int64_t>(bound, 1);
     if (arg.rule == ValueRule::kOffsets && dims[static_cast<size_t>(arg.dims[0].dim())] == 0) bound = 0;
   }
+  ApplySizeRules(schema, call, dims);
 }
 
 void FillOffsets(const TensorView& view, int64_t bound, Random& random) {
@@ -82,9 +121,13 @@ void FillValues(const ArgSpec& arg, const TensorView& view, int64_t bound, int64
                 bool specials) {
   if (arg.rule == ValueRule::kOffsets) return FillOffsets(view, bound, random);
   for (int64_t i = 0; i < elements; ++i) {
-    const double value = arg.rule == ValueRule::kIndex
-                             ? static_cast<double>(random() % static_cast<uint64_t>(std::max<int64_t>(1, bound)))
-                             : RandomValue(random, i, specials);
+    double value = arg.rule == ValueRule::kIndex
+                       ? static_cast<double>(random() % static_cast<uint64_t>(std::max<int64_t>(1, bound)))
+                       : RandomValue(random, i, specials);
+    // Numbers that are no indices: any byte, a flag.
+    if (view.dtype == DType::kU8 || view.dtype == DType::kI8) value = static_cast<double>(random() % 256);
+    if (view.dtype == DType::kI8) value -= 128;
+    if (view.dtype == DType::kBool) value = static_cast<double>(random() % 2);
     StoreValue(view, i, value);
   }
 }
@@ -119,34 +162,30 @@ void OwnedCall::Allocate(TensorView& view, int misalign) {
   view.data = reinterpret_cast<void*>(base);
 }
 
-OwnedCall RandomCall(const OpSchema& schema, Random& random, const SampleOptions& options) {
-  OwnedCall sample(schema);
-  Call& call = sample.call;
+namespace {
+
+// Makes the inputs of one call.
+struct Maker {
+  OwnedCall& sample;
+  Random& random;
+  const SampleOptions& options;
   std::array<int64_t, kMaxDims> dims{};
-  RandomDims(schema, random, dims);
-  std::vector<int64_t> leading(random() % 3);
-  for (int64_t& size : leading) size = Pick(random, {0, 1, 2, 3, 5, 9});
-  for (int i = 0; i < schema.num_attrs && !options.defaults; ++i) {
-    const AttrSpec& attr = schema.attrs[static_cast<size_t>(i)];
-    const int64_t choices = 1 + std::count(attr.choices.begin(), attr.choices.end(), '|');
-    AttrValue& value = call.attrs[static_cast<size_t>(i)];
-    if (attr.kind == AttrKind::kBool) value.i = static_cast<int64_t>(random() % 2);
-    if (attr.kind == AttrKind::kChoice) value.i = static_cast<int64_t>(random() % static_cast<uint64_t>(choices));
-  }
-  for (int i = 0; i < schema.num_inputs; ++i) {
-    const ArgSpec& arg = schema.inputs[static_cast<size_t>(i)];
-    if (arg.optional && !options.defaults && random() % 2) continue;
-    TensorView& view = call.inputs[static_cast<size_t>(i)];
+  std::vector<int64_t> leading;
+
+  void Sizes(const ArgSpec& arg, const std::vector<int64_t>& before, TensorView& view) const {
     view.dtype = TypeOf(arg, options);
     view.rank = 0;
     if (arg.leading) {
-      for (int64_t size : leading) view.sizes[static_cast<size_t>(view.rank++)] = size;
+      for (const int64_t size : before) view.sizes[static_cast<size_t>(view.rank++)] = size;
     }
     for (int d = 0; d < arg.rank; ++d) {
       view.sizes[static_cast<size_t>(view.rank++)] =
-          arg.dims[static_cast<size_t>(d)].Evaluate(dims.data(), call.attrs.data());
+          arg.dims[static_cast<size_t>(d)].Evaluate(dims.data(), sample.call.attrs.data());
     }
     view.MakeContiguous();
+  }
+
+  void Fill(const ArgSpec& arg, TensorView& view) {
     const int64_t gap = arg.strided && view.rank > 1 ? static_cast<int64_t>(random() % 3) * 4 : 0;
     if (gap > 0) {
       // A slice of a wider tensor: the outermost rows lie further apart.
@@ -155,27 +194,80 @@ OwnedCall RandomCall(const OpSchema& schema, Random& random, const SampleOptions
       wide.SetSizes({view.size(0), view.strides[0]});
       sample.Allocate(wide, static_cast<int>(random() % 3));
       view.data = wide.data;
-      FillValues(arg, wide, 0, wide.numel(), random, options.specials);
-      continue;
+      return FillValues(arg, wide, 0, wide.numel(), random, options.specials);
     }
     sample.Allocate(view, static_cast<int>(random() % 3));
     FillValues(arg, view, arg.bound >= 0 ? dims[static_cast<size_t>(arg.bound)] : 0, view.numel(), random,
                options.specials);
   }
+
+  // Tensors of any shape, up to a length that takes several vectors; the lists of one op pair up.
+  void MakeList(size_t input, const std::vector<std::vector<int64_t>>& shapes) {
+    const ArgSpec& arg = sample.schema->inputs[input];
+    for (const std::vector<int64_t>& shape : shapes) {
+      TensorView& view = sample.lists[input].emplace_back();
+      Sizes(arg, shape, view);
+      Fill(arg, view);
+    }
+  }
+};
+
+std::vector<std::vector<int64_t>> RandomShapes(Random& random) {
+  std::vector<std::vector<int64_t>> shapes(1 + random() % 4);
+  for (std::vector<int64_t>& shape : shapes) {
+    shape.resize(random() % 3);
+    for (int64_t& size : shape) size = Pick(random, {0, 1, 3, 7, 16, 33, 65, 130});
+  }
+  return shapes;
+}
+
+}  // namespace
+
+OwnedCall RandomCall(const OpSchema& schema, Random& random, const SampleOptions& options) {
+  OwnedCall sample(schema);
+  Maker maker{sample, random, options, {}, {}};
+  if (!options.defaults) RandomAttrs(schema, random, sample.call);
+  RandomDims(schema, sample.call, random, maker.dims);
+  maker.leading.resize(random() % 3);
+  for (int64_t& size : maker.leading) size = Pick(random, {0, 1, 2, 3, 5, 9});
+  const std::vector<std::vector<int64_t>> shapes = RandomShapes(random);
+  for (size_t i = 0; i < static_cast<size_t>(schema.num_inputs); ++i) {
+    const ArgSpec& arg = schema.inputs[i];
+    if (arg.optional && !options.defaults && random() % 2) continue;
+    if (arg.list) {
+      maker.MakeList(i, shapes);
+    } else {
+      maker.Sizes(arg, maker.leading, sample.call.inputs[i]);
+      maker.Fill(arg, sample.call.inputs[i]);
+    }
+  }
   return sample;
+}
+
+TensorView RandomTensor(OwnedCall& sample, DType dtype, std::initializer_list<int64_t> sizes, Random& random,
+                        bool specials) {
+  TensorView view;
+  view.dtype = dtype;
+  view.SetSizes(sizes);
+  sample.Allocate(view, static_cast<int>(random() % 3));
+  FillValues(ArgSpec{}, view, 0, view.numel(), random, specials);
+  return view;
 }
 
 OwnedCall Compact(const OwnedCall& sample) {
   OwnedCall out(*sample.schema);
   out.call.attrs = sample.call.attrs;
-  for (int i = 0; i < sample.schema->num_inputs; ++i) {
-    const TensorView& from = sample.call.inputs[static_cast<size_t>(i)];
-    TensorView& to = out.call.inputs[static_cast<size_t>(i)];
-    to = from;
-    if (!from.present()) continue;
+  const auto compact = [&out](const TensorView& from) {
+    TensorView to = from;
+    if (!from.present()) return to;
     to.MakeContiguous();
     out.Allocate(to, 0);
     CopyDense(from, to);
+    return to;
+  };
+  for (size_t i = 0; i < static_cast<size_t>(sample.schema->num_inputs); ++i) {
+    out.call.inputs[i] = compact(sample.call.inputs[i]);
+    for (const TensorView& view : sample.lists[i]) out.lists[i].push_back(compact(view));
   }
   return out;
 }

@@ -5,6 +5,8 @@
 //   OwnedCall sample = RandomCall(kRmsNorm, random, {.dtype = DType::kF32});
 #pragma once
 
+#include <array>
+#include <initializer_list>
 #include <memory>
 #include <random>
 #include <vector>
@@ -23,15 +25,23 @@ struct SampleOptions {
 // A call with memory of its own, inputs alone: outputs belong to a run (run.h).
 struct OwnedCall {
   const OpSchema* schema;
-  Call call;
+  Call call;  // `lists` are empty: see below
+  std::array<std::vector<TensorView>, kMaxInputs> lists;
   std::vector<std::unique_ptr<std::byte[]>> memory;
 
   explicit OwnedCall(const OpSchema& s) : schema(&s), call(s) {}
+  OwnedCall(OwnedCall&&) = default;
+  OwnedCall& operator=(OwnedCall&&) = default;
   // Memory for a contiguous input, `misalign` elements off a 64-byte boundary. Sets data; the view's sizes are set.
   void Allocate(TensorView& view, int misalign);
 };
 
+// REQUIRES: no attribute is a text; what OpDef::infer asks for is not known here.
 OwnedCall RandomCall(const OpSchema& schema, std::mt19937_64& random, const SampleOptions& options);
+
+// A contiguous input of random values for calls that are made by hand: sizes, then whatever the argument's rule asks.
+TensorView RandomTensor(OwnedCall& sample, DType dtype, std::initializer_list<int64_t> sizes, std::mt19937_64& random,
+                        bool specials = false);
 
 // The same inputs, contiguous and aligned.
 OwnedCall Compact(const OwnedCall& sample);

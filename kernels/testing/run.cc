@@ -1,6 +1,8 @@
 #include "kernels/testing/run.h"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "kernels/base/check.h"
 #include "kernels/base/thread_pool.h"
@@ -11,6 +13,16 @@ namespace strata {
 namespace {
 
 constexpr size_t kGuard = 128;
+
+// A mutated argument is copied for the run and counted among its outputs, after those of the schema.
+void CopyMutated(const ArgSpec& arg, TensorView& view, Outputs* out) {
+  if (!arg.mutated || !view.present()) return;
+  const size_t bytes = static_cast<size_t>(view.numel()) * SizeOf(view.dtype);
+  out->memory.emplace_back(bytes + kGuard, std::byte{0});
+  if (bytes > 0) std::memcpy(out->memory.back().data(), view.data, bytes);
+  view.data = out->memory.back().data();
+  out->views.push_back(view);
+}
 
 // One run with outputs that hold `fill` before it; a kernel that skips an element leaves it there.
 Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& options, std::byte fill, Outputs* out) {
@@ -29,8 +41,16 @@ Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& opt
     }
   }
   *out = {};
+  Outputs mutated;
+  auto lists = sample.lists;  // of this run
+  for (size_t i = 0; i < static_cast<size_t>(op.schema->num_inputs); ++i) {
+    const ArgSpec& arg = op.schema->inputs[i];
+    CopyMutated(arg, call.inputs[i], &mutated);
+    for (TensorView& view : lists[i]) CopyMutated(arg, view, &mutated);
+    call.lists[i] = lists[i];
+  }
   const Status status = Invoke(op, context, call, [&](Call& c) {
-    for (int i = 0; i < op.schema->num_outputs; ++i) {
+    for (int i = 0; i < c.num_outputs; ++i) {
       TensorView& view = c.outputs[static_cast<size_t>(i)];
       const size_t bytes = static_cast<size_t>(view.numel()) * SizeOf(view.dtype);
       out->memory.emplace_back(bytes + kGuard, fill);
@@ -40,6 +60,15 @@ Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& opt
     return Status();
   });
   if (!status.ok()) return status;
+  for (size_t i = 0; i < mutated.views.size(); ++i) {
+    auto& memory = mutated.memory[i];
+    for (size_t g = memory.size() - kGuard; g < memory.size(); ++g) {
+      STRATA_CHECK(memory[g] == std::byte{0}, "a kernel wrote past the end of a mutated argument");
+      memory[g] = fill;
+    }
+    out->memory.push_back(std::move(memory));
+    out->views.push_back(mutated.views[i]);
+  }
   for (size_t i = 0; i < out->memory.size(); ++i) {
     auto& memory = out->memory[i];
     for (size_t g = memory.size() - kGuard; g < memory.size(); ++g) {

@@ -17,7 +17,7 @@ struct RunOptions {
   bool prepared = false;    // run OpDef::prepare on its argument first
 };
 
-// What one run gave: contiguous outputs with memory of their own.
+// What one run gave: contiguous outputs with memory of their own, then the mutated arguments as they are after it.
 struct Outputs {
   std::vector<TensorView> views;
   std::vector<std::vector<std::byte>> memory;

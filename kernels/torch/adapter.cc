@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <string_view>
+#include <vector>
 
 #include "kernels/core/invoke.h"
 #include "kernels/core/schema_text.h"
@@ -54,7 +56,8 @@ void ReadTensor(const OpSchema& schema, const ArgSpec& arg, const DeviceHooks& h
   }
   view.dtype = *known;
   ReadShape(schema, arg, tensor, view);
-  if (!(arg.strided ? HasContiguousRows(view) : IsContiguous(view))) {
+  // A mutated argument that is not contiguous is left to Infer, which refuses it: a copy would take the changes.
+  if (!arg.mutated && !(arg.strided ? HasContiguousRows(view) : IsContiguous(view))) {
     tensor = Contiguous(tensor);
     ReadShape(schema, arg, tensor, view);
   }
@@ -77,10 +80,54 @@ Handle Empty(TensorView& view, int32_t device_type, int32_t device_index) {
   return handle;
 }
 
-// Everything that torch handed over is owned before anything can throw.
-void TakeInputs(const OpSchema& schema, StableIValue* stack, std::array<Handle, kMaxInputs>& inputs) {
+// Handles of the tensors of a list argument.
+std::vector<Handle> TakeList(StableIValue value) {
+  const auto list = std::bit_cast<StableListHandle>(value);
+  size_t size = 0;
+  AOTITorchError error = torch_list_size(list, &size);
+  std::vector<Handle> handles;
+  for (size_t i = 0; i < size && error == 0; ++i) {
+    StableIValue item = 0;
+    error = torch_list_get_item(list, i, &item);
+    if (error == 0) handles.emplace_back(std::bit_cast<AtenTensorHandle>(item));
+  }
+  torch_delete_list(list);
+  Check(error, "list_get_item");
+  return handles;
+}
+
+std::string TakeText(StableIValue value) {
+  const auto handle = std::bit_cast<StringHandle>(value);
+  const char* data = nullptr;
+  size_t length = 0;
+  AOTITorchError error = torch_string_length(handle, &length);
+  if (error == 0) error = torch_string_c_str(handle, &data);
+  std::string text(error == 0 ? data : "", error == 0 ? length : 0);
+  torch_delete_string(handle);
+  Check(error, "string_c_str");
+  return text;
+}
+
+// What torch handed over: owned before anything else can throw.
+struct Taken {
+  std::array<Handle, kMaxInputs> inputs;
+  std::array<std::vector<Handle>, kMaxInputs> lists;
+  std::array<std::vector<TensorView>, kMaxInputs> views;  // of lists
+  std::array<std::string, kMaxAttrs> texts;
+  std::array<std::string_view, kMaxAttrs> text_views;
+};
+
+void TakeInputs(const OpSchema& schema, StableIValue* stack, Taken& taken) {
+  for (int i = 0; i < schema.num_attrs; ++i) {
+    const auto at = static_cast<size_t>(i);
+    if (schema.attrs[at].kind == AttrKind::kText) taken.texts[at] = TakeText(stack[schema.num_inputs + i]);
+  }
   for (int i = 0; i < schema.num_inputs; ++i) {
     StableIValue value = stack[i];
+    if (schema.inputs[static_cast<size_t>(i)].list) {
+      taken.lists[static_cast<size_t>(i)] = TakeList(value);
+      continue;
+    }
     if (schema.inputs[static_cast<size_t>(i)].optional) {
       // None is a null pointer; anything else lies in a box that is ours to delete.
       auto* box = std::bit_cast<StableIValue*>(value);
@@ -88,30 +135,73 @@ void TakeInputs(const OpSchema& schema, StableIValue* stack, std::array<Handle, 
       value = *box;
       delete box;
     }
-    inputs[static_cast<size_t>(i)] = Handle(std::bit_cast<AtenTensorHandle>(value));
+    taken.inputs[static_cast<size_t>(i)] = Handle(std::bit_cast<AtenTensorHandle>(value));
   }
+}
+
+void ReadArguments(const OpSchema& schema, const DeviceHooks& hooks, const StableIValue* stack, Taken& taken,
+                   Call& call) {
+  for (size_t i = 0; i < static_cast<size_t>(schema.num_inputs); ++i) {
+    const ArgSpec& arg = schema.inputs[i];
+    if (taken.inputs[i]) ReadTensor(schema, arg, hooks, taken.inputs[i], call.inputs[i]);
+    if (!arg.list) continue;
+    taken.views[i].resize(taken.lists[i].size());
+    for (size_t t = 0; t < taken.lists[i].size(); ++t) {
+      ReadTensor(schema, arg, hooks, taken.lists[i][t], taken.views[i][t]);
+    }
+    call.lists[i] = taken.views[i];
+  }
+  for (size_t i = 0; i < static_cast<size_t>(schema.num_attrs); ++i) {
+    const AttrSpec& attr = schema.attrs[i];
+    if (attr.kind == AttrKind::kText) {
+      taken.text_views[i] = taken.texts[i];
+      call.attrs[i].text = &taken.text_views[i];
+    } else {
+      call.attrs[i] = ReadAttr(attr, stack[static_cast<size_t>(schema.num_inputs) + i]);
+    }
+  }
+}
+
+// The first tensor of the call, whose device is everybody's; nullptr where every list is empty (Infer says so).
+AtenTensorHandle FirstTensor(const OpSchema& schema, const Taken& taken) {
+  for (size_t i = 0; i < static_cast<size_t>(schema.num_inputs); ++i) {
+    if (taken.inputs[i]) return taken.inputs[i].get();
+    if (!taken.lists[i].empty()) return taken.lists[i][0].get();
+  }
+  return nullptr;
+}
+
+void PutOutputs(const OpSchema& schema, int count, std::array<Handle, kMaxOutputs>& outputs, StableIValue* stack) {
+  if (schema.num_outputs == 0 || !schema.outputs[0].list) {
+    for (size_t i = 0; i < static_cast<size_t>(count); ++i)
+      stack[i] = std::bit_cast<StableIValue>(outputs[i].release());
+    return;
+  }
+  StableListHandle list = nullptr;
+  Check(torch_new_list_reserve_size(static_cast<size_t>(count), &list), "new_list_reserve_size");
+  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+    Check(torch_list_push_back(list, std::bit_cast<StableIValue>(outputs[i].release())), "list_push_back");
+  }
+  stack[0] = std::bit_cast<StableIValue>(list);
 }
 
 }  // namespace
 
 void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack) {
   const OpSchema& schema = *op.schema;
-  std::array<Handle, kMaxInputs> inputs;
+  Taken taken;
   std::array<Handle, kMaxOutputs> outputs;
-  TakeInputs(schema, stack, inputs);
+  TakeInputs(schema, stack, taken);
   Call call(schema);
-  for (size_t i = 0; i < static_cast<size_t>(schema.num_inputs); ++i) {
-    if (inputs[i]) ReadTensor(schema, schema.inputs[i], hooks, inputs[i], call.inputs[i]);
-  }
-  for (size_t i = 0; i < static_cast<size_t>(schema.num_attrs); ++i) {
-    call.attrs[i] = ReadAttr(schema.attrs[i], stack[static_cast<size_t>(schema.num_inputs) + i]);
-  }
+  ReadArguments(schema, hooks, stack, taken, call);
   int32_t index = 0;
-  Check(aoti_torch_get_device_index(inputs[0].get(), &index), "get_device_index");
+  if (const AtenTensorHandle first = FirstTensor(schema, taken)) {
+    Check(aoti_torch_get_device_index(first, &index), "get_device_index");
+  }
   OpContext context;
   context.device = hooks.device;
   const auto bind = [&](Call& c) {
-    for (size_t i = 0; i < static_cast<size_t>(schema.num_outputs); ++i) {
+    for (size_t i = 0; i < static_cast<size_t>(c.num_outputs); ++i) {
       outputs[i] = Empty(c.outputs[i], hooks.torch_device_type, index);
     }
     return Status();
@@ -126,9 +216,7 @@ void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack) {
     status = Invoke(op, context, call, bind);
   }
   if (!status.ok()) throw std::runtime_error(status.message());
-  for (size_t i = 0; i < static_cast<size_t>(schema.num_outputs); ++i) {
-    stack[i] = std::bit_cast<StableIValue>(outputs[i].release());
-  }
+  PutOutputs(schema, call.num_outputs, outputs, stack);
 }
 
 }  // namespace strata::torch_adapter

@@ -8,8 +8,9 @@ namespace {
 // Torch's code of each DType, in order.
 const std::array<int32_t, kNumDTypes>& Codes() {
   static const std::array<int32_t, kNumDTypes> codes = {
-      aoti_torch_dtype_float32(), aoti_torch_dtype_bfloat16(), aoti_torch_dtype_float64(), aoti_torch_dtype_int32(),
-      aoti_torch_dtype_int64(),   aoti_torch_dtype_uint8(),    aoti_torch_dtype_bool()};
+      aoti_torch_dtype_float32(), aoti_torch_dtype_bfloat16(), aoti_torch_dtype_float64(),
+      aoti_torch_dtype_int32(),   aoti_torch_dtype_int64(),    aoti_torch_dtype_uint8(),
+      aoti_torch_dtype_bool(),    aoti_torch_dtype_float16(),  aoti_torch_dtype_int8()};
   return codes;
 }
 
@@ -28,12 +29,8 @@ std::string TorchDTypeName(int32_t dtype) {
   if (const auto known = FromTorch(dtype)) return std::string(NameOf(*known));
   // The numbers are written into torch's files, so they stay; those of dtypes that Strata has are left out.
   switch (dtype) {
-    case 1:
-      return "int8";
     case 2:
       return "int16";
-    case 5:
-      return "float16";
     case 8:
       return "complex32";
     case 9:

@@ -94,6 +94,10 @@ protocol::Datatype DatatypeOf(DType dtype) {
       return Datatype::kInt64;
     case DType::kU8:
       return Datatype::kUint8;
+    case DType::kI8:
+      return Datatype::kInt8;
+    case DType::kF16:
+      return Datatype::kFp16;
     case DType::kBool:
       break;
   }

@@ -167,7 +167,7 @@ TEST(BundleTest, RefusesShapesAndDtypesThatTheOperatorsDoNotMake) {
               HasSubstr("the plan says that \"t0\" is float64"));
   EXPECT_THAT(PlanError("\"x\", \"dtype\": \"float32\"", "\"x\", \"dtype\": \"bfloat16\""),
               HasSubstr("weight has dtype float32, wanted bfloat16"));
-  EXPECT_THAT(PlanError("\"x\", \"dtype\": \"float32\"", "\"x\", \"dtype\": \"float16\""), HasSubstr("unknown dtype"));
+  EXPECT_THAT(PlanError("\"x\", \"dtype\": \"float32\"", "\"x\", \"dtype\": \"float8\""), HasSubstr("unknown dtype"));
   EXPECT_THAT(PlanError("\"shape\": [\"B\", 8]", "\"shape\": [\"B\", 7]"), HasSubstr("has shape"));
 }
 

@@ -39,6 +39,14 @@ Element Get(const TensorView& view, int64_t at) {
       const BF16 v = Load<BF16>(view, at);
       return {v.bits, ToFloat(v)};
     }
+    case DType::kF16: {
+      const F16 v = Load<F16>(view, at);
+      return {v.bits, ToFloat(v)};
+    }
+    case DType::kI8: {
+      const int8_t v = Load<int8_t>(view, at);
+      return {static_cast<uint8_t>(v), static_cast<double>(v)};
+    }
     case DType::kI32: {
       const int32_t v = Load<int32_t>(view, at);
       return {static_cast<uint32_t>(v), static_cast<double>(v)};
@@ -54,7 +62,7 @@ Element Get(const TensorView& view, int64_t at) {
   }
 }
 
-bool IsFloat(DType dtype) { return Contains(kFloatDTypes, dtype); }
+bool IsFloat(DType dtype) { return Contains(kFloatDTypes | SetOf(DType::kF16), dtype); }
 
 // Neighbouring floats have neighbouring numbers, through zero, too.
 uint64_t UlpsBetween(DType dtype, uint64_t a, uint64_t b) {
@@ -117,6 +125,8 @@ double ClassBound(DType dtype) {
       return 1e-4;
     case DType::kBF16:
       return 4e-2;
+    case DType::kF16:
+      return 1e-2;
     case DType::kF64:
       return 1e-10;
     default:

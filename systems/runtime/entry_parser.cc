@@ -47,8 +47,10 @@ absl::StatusOr<AttrValue> ParseAttr(const AttrSpec& attr, Json json) {
       if (value.i < 0) return Invalid(attr.name, " is ", Quote(word), ", wanted one of ", attr.choices);
       return value;
     }
+    case AttrKind::kText:
+      break;
   }
-  return Invalid(attr.name, " is of an unknown kind");
+  return Invalid(attr.name, " is of a kind that plans do not have");
 }
 
 }  // namespace

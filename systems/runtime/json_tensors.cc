@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "systems/runtime/json.h"
 #include "systems/runtime/text.h"
@@ -64,14 +65,14 @@ class ListReader {
       const std::optional<bool> flag = json.AsBool();
       if (!flag) return wrong();
       Put<uint8_t>(*flag);
-    } else if (dtype_ == DType::kI64 || dtype_ == DType::kI32 || dtype_ == DType::kU8) {
-      const std::optional<int64_t> value = json.AsInteger();
-      const int64_t least = dtype_ == DType::kU8 ? 0 : dtype_ == DType::kI32 ? INT32_MIN : INT64_MIN;
-      const int64_t most = dtype_ == DType::kU8 ? 255 : dtype_ == DType::kI32 ? INT32_MAX : INT64_MAX;
-      if (!value || *value < least || *value > most) return wrong();
-      if (dtype_ == DType::kI64) Put(*value);
-      if (dtype_ == DType::kI32) Put(static_cast<int32_t>(*value));
-      if (dtype_ == DType::kU8) Put(static_cast<uint8_t>(*value));
+    } else if (dtype_ == DType::kI64) {
+      if (!PutInteger<int64_t>(json)) return wrong();
+    } else if (dtype_ == DType::kI32) {
+      if (!PutInteger<int32_t>(json)) return wrong();
+    } else if (dtype_ == DType::kI8) {
+      if (!PutInteger<int8_t>(json)) return wrong();
+    } else if (dtype_ == DType::kU8) {
+      if (!PutInteger<uint8_t>(json)) return wrong();
     } else {
       const std::optional<double> value = Number(json);
       if (!value) return wrong();
@@ -79,8 +80,18 @@ class ListReader {
       // float32 takes the shortest decimals of float32 exactly: rounding through double gives the same.
       if (dtype_ == DType::kF32) Put(static_cast<float>(*value));
       if (dtype_ == DType::kBF16) Put(ToBF16(static_cast<float>(*value)).bits);
+      if (dtype_ == DType::kF16) Put(ToF16(static_cast<float>(*value)).bits);
     }
     return absl::OkStatus();
+  }
+
+  // False where the element is no integer of that size.
+  template <class T>
+  bool PutInteger(Json json) {
+    const std::optional<int64_t> value = json.AsInteger();
+    if (!value || !std::in_range<T>(*value)) return false;
+    Put(static_cast<T>(*value));
+    return true;
   }
 
   DType dtype_;
@@ -139,6 +150,10 @@ void AppendElement(const TensorView& view, int64_t i, std::string* out) {
       return AppendFloat(view.In<double>()[i], out);
     case DType::kBF16:
       return AppendFloat(ToFloat(view.In<BF16>()[i]), out);
+    case DType::kF16:
+      return AppendFloat(ToFloat(view.In<F16>()[i]), out);
+    case DType::kI8:
+      return AppendNumber(int{view.In<int8_t>()[i]}, out);
     case DType::kI32:
       return AppendNumber(view.In<int32_t>()[i], out);
     case DType::kI64:

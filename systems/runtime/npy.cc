@@ -29,13 +29,14 @@ absl::StatusOr<DType> ReadDescr(std::string_view header) {
     DType dtype;
   };
   constexpr Name kNames[] = {{"'<f4'", DType::kF32}, {"'<f8'", DType::kF64}, {"'<i4'", DType::kI32},
-                             {"'<i8'", DType::kI64}, {"'|u1'", DType::kU8},  {"'|b1'", DType::kBool}};
+                             {"'<i8'", DType::kI64}, {"'|u1'", DType::kU8},  {"'|b1'", DType::kBool},
+                             {"'<f2'", DType::kF16}, {"'|i1'", DType::kI8}};
   const std::optional<std::string_view> value = ValueOf(header, "descr");
   for (const Name& name : kNames) {
     if (value && value->substr(0, name.text.size()) == name.text) return name.dtype;
   }
   return Invalid("the array's descr is ", Quote(value ? value->substr(0, 8) : "missing"),
-                 ", wanted <f4, <f8, <i4, <i8, |u1 or |b1");
+                 ", wanted <f2, <f4, <f8, |i1, <i4, <i8, |u1 or |b1");
 }
 
 // "(2, 3)", "(2,)" or "()".

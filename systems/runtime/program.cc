@@ -116,7 +116,7 @@ absl::Status Program::CheckKernels(const Shapes& shapes) {
     const Step& step = plan_.steps[s];
     if (step.op == nullptr) continue;
     Call call = MakeCall(step, shapes);
-    RUNTIME_RETURN_IF_ERROR(FromKernel(Infer(*step.op->schema, call)));
+    RUNTIME_RETURN_IF_ERROR(FromKernel(Infer(*step.op, call)));
     const Variant* row = SelectVariant(*step.op, context, call);
     if (row == nullptr) {
       return absl::UnimplementedError(Cat(StepLabel(plan_, s), ": there is no kernel for these arguments"));

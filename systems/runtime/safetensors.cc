@@ -15,14 +15,14 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the format is little-endian and is read in place");
 
 constexpr size_t kPrefixBytes = 8;
-constexpr std::string_view kDTypeNames[kNumDTypes] = {"F32", "BF16", "F64", "I32", "I64", "U8", "BOOL"};
+constexpr std::string_view kDTypeNames[kNumDTypes] = {"F32", "BF16", "F64", "I32", "I64", "U8", "BOOL", "F16", "I8"};
 
 absl::StatusOr<DType> ParseDType(Json json) {
   RUNTIME_ASSIGN_OR_RETURN(const std::string text, StringOf(json, "dtype", 16));
   for (int i = 0; i < kNumDTypes; ++i) {
     if (kDTypeNames[i] == text) return static_cast<DType>(i);
   }
-  return Invalid("dtype is ", Quote(text), ", wanted F32, BF16, F64, I32, I64, U8 or BOOL");
+  return Invalid("dtype is ", Quote(text), ", wanted F32, BF16, F16, F64, I32, I64, I8, U8 or BOOL");
 }
 
 // The sizes and, from them, the number of bytes.

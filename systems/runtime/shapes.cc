@@ -163,7 +163,7 @@ absl::Status CheckSteps(const EntryPlan& plan, const Shapes& shapes) {
     const Step& step = plan.steps[s];
     if (step.op == nullptr) continue;
     Call call = MakeCall(step, shapes);
-    if (strata::Status status = Infer(*step.op->schema, call); !status.ok()) {
+    if (strata::Status status = Infer(*step.op, call); !status.ok()) {
       return Annotate(FromKernel(status), StepLabel(plan, s));
     }
     if (!OutputsMatch(step, shapes, call)) return OutputMismatch(plan, s, shapes, call);

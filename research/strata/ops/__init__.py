@@ -33,9 +33,9 @@ def definition(name):
 
 def _install(schema):
     name = f"strata::{schema.name}"
-    torch.library.register_fake(name, _fake.make(schema))
-    custom = getattr(definition(schema.name), "backward", None) if not schema.name.endswith("_backward") else None
-    rule = _autograd.make(schema, schemas, custom)
+    module = definition(schema.name) if not schema.name.endswith("_backward") else None
+    torch.library.register_fake(name, _fake.make(schema, getattr(module, "fake", None)))
+    rule = _autograd.make(schema, schemas, getattr(module, "backward", None))
     function = None
     if rule is not None:
         _autograd.register(rule)

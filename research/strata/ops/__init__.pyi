@@ -1,5 +1,5 @@
 # Made by `python -m strata.ops.stubs` from the operators' table. Do not edit.
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Literal
 

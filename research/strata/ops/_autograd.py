@@ -54,6 +54,8 @@ class _Rule:
 
 def make(schema, schemas, custom):
     """The rule of an operator, or None where it has no gradient."""
+    if not schema.plain:  # save_for_backward takes single tensors
+        return None
     backward = schemas.get(schema.name + "_backward")
     if backward is None and custom is None:
         return None

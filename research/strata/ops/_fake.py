@@ -1,5 +1,7 @@
 """One fake (meta) function for every operator: it evaluates the schema's dim expressions on symbolic sizes."""
 
+import dataclasses
+
 import torch
 
 from ._schema import evaluate, solve
@@ -51,26 +53,63 @@ class _Binding:
                 known = evaluate(dim, {**self.attrs, **self.dims})
                 _check(size == known, schema, arg, tensor, wanted)
 
+    def bind_list(self, arg, tensors, first):
+        """Lists of one operator pair up with its first."""
+        if len(tensors) != len(first) and not (arg.optional and not tensors) or not first:
+            wanted = len(first) if first else "at least one"
+            raise RuntimeError(
+                f"strata::{self.schema.name}: {arg.name} has {len(tensors)} tensors, wanted {wanted}"
+            )
+        for at, (tensor, like) in enumerate(zip(tensors, first)):
+            element = dataclasses.replace(arg, name=f"{arg.name}[{at}]", leading=False, dims=())
+            wanted = f"{list(like.shape)} as in the first list"
+            _check_dtype(self.schema, dataclasses.replace(arg, name=element.name), tensor, self.types)
+            _check(tensor.dim() == like.dim(), self.schema, element, tensor, wanted)
+            for mine, other in zip(tensor.shape, like.shape):
+                _check(mine == other, self.schema, element, tensor, wanted)
+
+    def check_rules(self):
+        for rule in self.schema.rules:
+            values = {**self.attrs, **self.dims}
+            torch._check(
+                evaluate(rule, values), lambda: f"strata::{self.schema.name}: wanted {rule} with {values}"
+            )
+
     def output(self, arg, like):
         shape = [*(self.leading if arg.leading else ()), *(evaluate(d, {**self.attrs, **self.dims}) for d in arg.dims)]
         dtype = self.types.get(arg.type, arg.dtypes[0])
         return torch.empty(shape, dtype=getattr(torch, dtype), device=like.device)
 
 
-def make(schema):
-    """The function for torch.library.register_fake."""
+def _tensors(args):
+    for arg in args:
+        yield from arg if isinstance(arg, (list, tuple)) else [arg]
+
+
+def make(schema, custom=None):
+    """The function for torch.library.register_fake. `custom` gives the outputs that the schema cannot say (an output
+    list, an operator with rules of its own): it gets the operator's arguments."""
     count = len(schema.inputs)
     defaults = [a.default for a in schema.attrs]
 
     def fake(*args):
         # Torch leaves out trailing arguments that are at their defaults, absent optional tensors among them.
         args = [*args, *([None] * count + defaults)[len(args):]]
+        lists = [arg for arg in args[:count] if isinstance(arg, (list, tuple))]
+        first = next((t for t in _tensors(args[:count]) if t is not None), None)
         binding = _Binding(schema, dict(zip((a.name for a in schema.attrs), args[count:])))
         for arg, tensor in zip(schema.inputs, args):
-            if tensor is not None:
-                _check_device(schema, arg, tensor, args[0])
+            for each in _tensors([tensor]):
+                if each is not None:
+                    _check_device(schema, arg, each, first)
+            if arg.list:
+                binding.bind_list(arg, tensor, lists[0])
+            elif tensor is not None:
                 binding.bind(arg, tensor)
-        outputs = tuple(binding.output(arg, args[0]) for arg in schema.outputs)
-        return outputs if len(outputs) > 1 else outputs[0]
+        binding.check_rules()
+        if custom is not None:
+            return custom(*args)
+        outputs = tuple(binding.output(arg, first) for arg in schema.outputs)
+        return outputs if len(outputs) > 1 else outputs[0] if outputs else None
 
     return fake

@@ -17,9 +17,27 @@ def {name}({parameters}):
         return op({call})
 """
 
+# Nothing to differentiate; whoever keeps something made from the tensors (autograd, caches) sees that they changed.
+_MUTATING_SOURCE = """
+def {name}({parameters}):
+    {encode}
+    if is_compiling():
+        return op({call})
+    with below_autograd():
+        result = op({call})
+    increment_version([{mutated}])
+    return result
+"""
+
 
 def _parameter(arg):
-    return arg.name + ("=None" if arg.optional else "")
+    return arg.name + ("" if not arg.optional else "=()" if arg.list else "=None")
+
+
+def _needs_grad(arg):
+    if arg.list:
+        return f"any(t.requires_grad for t in {arg.name})"
+    return f"({arg.name} is not None and {arg.name}.requires_grad)" if arg.optional else f"{arg.name}.requires_grad"
 
 
 def _default(attr):
@@ -33,33 +51,36 @@ def _doc(schema):
         note = {"index": f", values in [0, {arg.bound})", "offsets": f", run ends from 0 to {arg.bound}"}.get(
             arg.rule, ""
         )
-        optional = " or None" if arg.optional else ""
-        lines.append(f"    {arg.name}: [{shape}] {'|'.join(arg.dtypes)}{note}{optional}")
+        optional = (" or empty" if arg.list else " or None") if arg.optional else ""
+        what = ("list of " if arg.list else "") + f"[{shape}]" + (", written to," if arg.mutated else "")
+        lines.append(f"    {arg.name}: {what} {'|'.join(arg.dtypes)}{note}{optional}")
     for attr in schema.attrs:
         lines.append(f"    {attr.name}: {'|'.join(attr.choices) if attr.choices else attr.kind}")
     shapes = ["[" + " ".join((("*",) if o.leading else ()) + o.dims) + "]" for o in schema.outputs]
-    return "\n".join([*lines, "", f"Returns: {', '.join(shapes)}", "", "Raises: RuntimeError that names the argument."])
+    if any(o.list for o in schema.outputs):
+        shapes = ["a list of tensors"]
+    return "\n".join([*lines, "", f"Returns: {', '.join(shapes) or 'nothing'}", "", "Raises: RuntimeError that names the argument."])
 
 
 def make(schema, function):
     """The front function; `function` is the autograd.Function, or None where there is no gradient."""
     op = getattr(torch.ops.strata, schema.name).default
     floats = [a for a in schema.inputs if a.type == "T"]
-    needs_grad = " or ".join(
-        f"({a.name} is not None and {a.name}.requires_grad)" if a.optional else f"{a.name}.requires_grad"
-        for a in floats
-    )
+    needs_grad = " or ".join(map(_needs_grad, floats))
     encode = [f"{a.name} = encode_{a.name}({a.name})" for a in schema.attrs if a.kind == "choice"]
-    source = _SOURCE.format(
+    mutated = (("*" if a.list else "") + a.name for a in schema.inputs if a.mutated)
+    source = (_MUTATING_SOURCE if schema.mutates else _SOURCE).format(
         name=schema.name,
         parameters=", ".join([*map(_parameter, schema.inputs), *(f"{a.name}={_default(a)}" for a in schema.attrs)]),
         encode="\n    ".join(encode) or "pass",
         needs_grad=needs_grad if function is not None and floats else "False",
         call=", ".join(schema.signature),
+        mutated=", ".join(mutated),
     )
     scope = {
         "op": op,
         "apply": function.apply if function is not None else None,
+        "increment_version": torch.autograd.graph.increment_version,
         "is_compiling": torch.compiler.is_compiling,
         "is_grad_enabled": torch.is_grad_enabled,
         "below_autograd": torch._C._AutoDispatchBelowAutograd,

@@ -6,7 +6,8 @@ import re
 
 @dataclasses.dataclass(frozen=True)
 class Arg:
-    """A tensor argument. `dims` are expressions over dim names; `leading` says that any dims may stand before them."""
+    """A tensor argument. `dims` are expressions over dim names; `leading` says that any dims may stand before them; a
+    `list` is any number of tensors; a `mutated` one is written to."""
 
     name: str
     leading: bool
@@ -17,11 +18,13 @@ class Arg:
     strided: bool
     rule: str
     bound: str | None
+    list: bool = False
+    mutated: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Attr:
-    """An attribute; `kind` is float, int, bool or choice (an index into `choices`)."""
+    """An attribute; `kind` is float, int, bool, text or choice (an index into `choices`)."""
 
     name: str
     kind: str
@@ -51,10 +54,23 @@ class Schema:
     hash: str
     batch: str
     segments: str
+    rules: tuple  # conditions on dims and attributes: "C % (groups) == 0"
     inputs: tuple
     attrs: tuple
     outputs: tuple
     variants: tuple
+
+    @property
+    def plain(self):
+        """True where arguments are single tensors, none is written to, and no attribute is a text: generated tests draw
+        calls of such operators from their samples; the others have a test file of their own in their folder."""
+        return not any(a.list or a.mutated for a in self.inputs + self.outputs) and all(
+            a.kind != "text" for a in self.attrs
+        )
+
+    @property
+    def mutates(self):
+        return any(a.mutated for a in self.inputs)
 
     @property
     def signature(self):
@@ -67,7 +83,7 @@ def _arg(raw):
     leading = dims[:1] == ["*"]
     return Arg(
         raw["name"], leading, tuple(dims[leading:]), tuple(raw["dtypes"]), raw["type"], raw["optional"],
-        raw["strided"], raw["rule"], raw.get("bound"),
+        raw["strided"], raw["rule"], raw.get("bound"), raw.get("list", False), raw.get("mutated", False),
     )
 
 
@@ -83,6 +99,7 @@ def parse(table):
         parts = {key: tuple(map(_arg, raw[key])) for key in ("inputs", "outputs")}
         schemas[raw["name"]] = Schema(
             *(raw[key] for key in ("name", "doc", "torch", "hash", "batch", "segments")),
+            tuple(raw["rules"].split(", ")) if raw["rules"] else (),
             parts["inputs"], tuple(map(_attr, raw["attrs"])), parts["outputs"], tuple(raw["variants"]),
         )
     return schemas

@@ -13,7 +13,7 @@ from . import _schema, schemas
 PATH = pathlib.Path(__file__).with_name("__init__.pyi")
 
 _HEAD = '''# Made by `python -m strata.ops.stubs` from the operators' table. Do not edit.
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Literal
 
@@ -29,7 +29,7 @@ def definition(name: str) -> ModuleType | None: ...
 def __getattr__(name: str) -> Callable[..., Any]: ...
 '''
 
-_TYPES = {"float": "float", "int": "int", "bool": "bool"}
+_TYPES = {"float": "float", "int": "int", "bool": "bool", "text": "str"}
 
 
 def _attr(attr: _schema.Attr) -> str:
@@ -39,11 +39,17 @@ def _attr(attr: _schema.Attr) -> str:
     return f"{attr.name}: {_TYPES[attr.kind]} = {attr.default!r}"
 
 
+def _input(arg: _schema.Arg) -> str:
+    if arg.list:
+        return f"{arg.name}: Sequence[Tensor]" + (" = ()" if arg.optional else "")
+    return f"{arg.name}: Tensor | None = None" if arg.optional else f"{arg.name}: Tensor"
+
+
 def signature(schema: _schema.Schema) -> str:
     """The Python signature of an operator's front function: "gelu(x: Tensor, ...) -> Tensor"."""
-    inputs = [f"{a.name}: Tensor | None = None" if a.optional else f"{a.name}: Tensor" for a in schema.inputs]
-    outputs = ", ".join("Tensor" for _ in schema.outputs)
-    result = f"tuple[{outputs}]" if len(schema.outputs) > 1 else outputs
+    inputs = [_input(a) for a in schema.inputs]
+    outputs = ", ".join("list[Tensor]" if o.list else "Tensor" for o in schema.outputs)
+    result = f"tuple[{outputs}]" if len(schema.outputs) > 1 else outputs or "None"
     return f"{schema.name}({', '.join([*inputs, *map(_attr, schema.attrs)])}) -> {result}"
 
 

@@ -1,0 +1,102 @@
+#include "kernels/testing/conformance.h"
+
+#include <map>
+
+#include "kernels/simd/targets.h"
+#include "kernels/testing/compare.h"
+
+namespace strata {
+namespace {
+
+std::string Named(const std::string& what, const std::string& difference) {
+  return difference.empty() ? "" : what + ": " + difference;
+}
+
+// Rows of `whole` from `first`, as a view.
+TensorView RowsOf(const TensorView& whole, int leading, int64_t first, const TensorView& like) {
+  int64_t inner = 1;
+  for (int d = leading; d < whole.rank; ++d) inner *= whole.size(d);
+  TensorView view = like;
+  view.data = static_cast<std::byte*>(whole.data) + static_cast<size_t>(first * inner) * SizeOf(whole.dtype);
+  return view;
+}
+
+}  // namespace
+
+std::string CheckRows(const OpDef& op, const OwnedCall& sample) {
+  const Outputs reference = RunSample(op, sample, {.row = "ref"});
+  std::map<std::string_view, std::pair<std::string, Outputs>> first_of_class;
+  for (const Variant& row : op.variants) {
+    const std::string name(row.name);
+    if (row.device != DeviceType::kCpu || name == "ref") continue;
+    Outputs outputs;
+    const Status status = TrySample(op, sample, {.row = row.name}, &outputs);
+    if (status.code() == StatusCode::kUnimplemented) continue;
+    if (!status.ok()) return name + ": " + status.message();
+    if (const std::string far = TooFar(sample, outputs, reference); !far.empty()) return name + ": " + far;
+    const auto [other, is_first] = first_of_class.try_emplace(row.numerics, name, outputs);
+    if (is_first) continue;
+    const std::string bits = DifferentBits(*op.schema, outputs, other->second.second);
+    if (!bits.empty()) return name + " and " + other->second.first + ", of one class: " + bits;
+  }
+  return Named("the row that users get", TooFar(sample, RunSample(op, sample), reference));
+}
+
+std::string CheckTargets(const OpDef& op, const OwnedCall& sample) {
+  const std::vector<std::string> targets = SimdTargets();
+  const Outputs want = RunSample(op, sample, {.target = targets[0]});
+  for (size_t t = 1; t < targets.size(); ++t) {
+    const Outputs got = RunSample(op, sample, {.target = targets[t]});
+    if (const std::string bits = DifferentBits(*op.schema, got, want); !bits.empty()) return targets[t] + ": " + bits;
+  }
+  return "";
+}
+
+std::string CheckThreads(const OpDef& op, const OwnedCall& sample) {
+  const Outputs want = RunSample(op, sample);
+  for (const int threads : {2, 7}) {
+    const std::string bits = DifferentBits(*op.schema, RunSample(op, sample, {.threads = threads}), want);
+    if (!bits.empty()) return std::to_string(threads) + " threads: " + bits;
+  }
+  return "";
+}
+
+std::string CheckLayout(const OpDef& op, const OwnedCall& sample) {
+  return Named("contiguous and aligned",
+               DifferentBits(*op.schema, RunSample(op, sample), RunSample(op, Compact(sample))));
+}
+
+std::string CheckPrepared(const OpDef& op, const OwnedCall& sample) {
+  if (op.prepare.input < 0) return "";
+  return Named("prepared", DifferentBits(*op.schema, RunSample(op, sample, {.prepared = true}), RunSample(op, sample)));
+}
+
+std::string CheckBatch(const OpDef& op, const OwnedCall& drawn) {
+  const OpSchema& schema = *op.schema;
+  const OwnedCall sample = Compact(drawn);
+  const Outputs whole = RunSample(op, sample);
+  for (const Part& part : SplitBatch(sample, 6)) {
+    const Outputs alone = RunSample(op, part.call);
+    for (size_t i = 0; i < static_cast<size_t>(schema.num_outputs); ++i) {
+      const ArgSpec& arg = schema.outputs[i];
+      bool by_segment = false;
+      if (!FollowsBatch(schema, arg, &by_segment)) continue;
+      const TensorView &all = whole.views[i], &got = alone.views[i];
+      const TensorView want =
+          RowsOf(all, arg.leading ? all.rank - arg.rank : 1, by_segment ? part.first_segment : part.first_row, got);
+      const std::string bits = DifferentBits(got, want);
+      if (!bits.empty()) return std::string(arg.name) + " rows from " + std::to_string(part.first_row) + ": " + bits;
+    }
+  }
+  return "";
+}
+
+std::string CheckAll(const OpDef& op, const OwnedCall& sample) {
+  using Check = std::string (*)(const OpDef&, const OwnedCall&);
+  for (const Check check : {CheckRows, CheckTargets, CheckThreads, CheckLayout, CheckPrepared, CheckBatch}) {
+    if (std::string wrong = check(op, sample); !wrong.empty()) return wrong;
+  }
+  return "";
+}
+
+}  // namespace strata
