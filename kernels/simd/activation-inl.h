@@ -11,6 +11,7 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/core/activation.h"
 #include "kernels/simd/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -45,6 +46,24 @@ HWY_INLINE hn::Vec<D> Relu(D d, hn::Vec<D> x) {
 template <class D>
 HWY_INLINE hn::Vec<D> Silu(D d, hn::Vec<D> x) {
   return hn::Div(x, hn::Add(hn::Set(d, hn::TFromD<D>(1)), Exp(d, hn::Neg(x))));
+}
+
+// Not inlined: a kernel has many epilogues.
+template <class D>
+HWY_NOINLINE hn::Vec<D> Activate(D d, Activation activation, hn::Vec<D> v) {
+  switch (activation) {
+    case Activation::kGelu:
+      return Gelu(d, v);
+    case Activation::kGeluTanh:
+      return GeluTanh(d, v);
+    case Activation::kRelu:
+      return Relu(d, v);
+    case Activation::kSilu:
+      return Silu(d, v);
+    case Activation::kNone:
+      break;
+  }
+  return v;
 }
 
 }  // namespace HWY_NAMESPACE

@@ -3,12 +3,10 @@
 
 #include <array>
 
+#include "kernels/core/activation.h"
 #include "kernels/core/op_def.h"
 
 namespace strata {
-
-// In the order of the schema's choice.
-enum class Activation : uint8_t { kNone, kGelu, kGeluTanh, kRelu, kSilu };
 
 // The sum and the bias are rounded to y's dtype before the activation, so that linear(activation="gelu") has the bits
 // of gelu(linear()).
@@ -17,7 +15,7 @@ inline constexpr OpSchema kLinear = Op("linear")
                                         .In("x", "* K")
                                         .In("weight", "O K")
                                         .Optional("bias", "O")
-                                        .Choice("activation", "none|gelu|gelu_tanh|relu|silu")
+                                        .Choice("activation", kActivations)
                                         .Out("y", "* O");
 
 // Of linear without an activation: grad_x = grad_y weight, grad_weight = grad_y^T x, grad_bias = sum over rows of

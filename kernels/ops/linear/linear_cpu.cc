@@ -20,23 +20,6 @@ Matrix<T> Transposed(Matrix<T> matrix) {
   return {matrix.data, matrix.column_stride, matrix.row_stride};
 }
 
-template <class D>
-HWY_NOINLINE hn::Vec<D> Activate(D d, Activation activation, hn::Vec<D> v) {
-  switch (activation) {
-    case Activation::kGelu:
-      return Gelu(d, v);
-    case Activation::kGeluTanh:
-      return GeluTanh(d, v);
-    case Activation::kRelu:
-      return Relu(d, v);
-    case Activation::kSilu:
-      return Silu(d, v);
-    case Activation::kNone:
-      break;
-  }
-  return v;
-}
-
 // Rounds to T before the activation, as linear alone would.
 template <class T>
 struct Finish {

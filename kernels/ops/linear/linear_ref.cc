@@ -1,29 +1,8 @@
-#include <cmath>
-
 #include "kernels/core/scalar.h"
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/linear/linear.h"
 
 namespace strata {
-namespace {
-
-double Activate(Activation activation, double v) {
-  switch (activation) {
-    case Activation::kNone:
-      return v;
-    case Activation::kGelu:
-      return 0.5 * v * (1 + std::erf(v * 0.70710678118654752440));
-    case Activation::kGeluTanh:
-      return 0.5 * v * (1 + std::tanh(0.79788456080286535588 * (v + 0.044715 * v * v * v)));
-    case Activation::kRelu:
-      return v <= 0 ? 0 : v;
-    case Activation::kSilu:
-      return v / (1 + std::exp(-v));
-  }
-  return v;
-}
-
-}  // namespace
 
 void LinearRef(const OpContext&, const TensorView& x, const TensorView& weight, const TensorView* bias,
                Activation activation, const TensorView& y) {
