@@ -11,15 +11,16 @@ SIMD_COPTS = select({
 
 _CORE = ["//kernels/core"]
 
-def op(name, deps = []):
+def op(name, deps = [], header_deps = []):
     """Makes //kernels/ops/<name> from <name>.h, <name>_ref.cc, <name>_cpu.cc, <name>_op.cc and what else is there.
 
     Args:
       name: the op's name and its folder's.
       deps: what its kernels share beyond //kernels/core and //kernels/simd.
+      header_deps: what its header includes beyond //kernels/core.
     """
     visibility = ["//kernels:__subpackages__", "//systems:__subpackages__", "//research:__subpackages__", "//tests:__subpackages__"]
-    native.cc_library(name = name + "_h", hdrs = [name + ".h"], deps = _CORE, visibility = visibility)
+    native.cc_library(name = name + "_h", hdrs = [name + ".h"], deps = _CORE + header_deps, visibility = visibility)
     native.cc_library(
         name = name + "_cpu",
         srcs = [name + "_cpu.cc"],

@@ -10,6 +10,8 @@ OPS = {
     "l2_normalize": [],
     "layer_norm": [],
     "linear": [],
+    "reduce": [],
+    "reduce_outer": [],
     "rms_norm": ["cuda"],
     "segment_pool": [],
     "segment_positions": [],

@@ -1,11 +1,10 @@
 // Philox for vectors: the bits of philox.h, many positions at a time. Included once per SIMD target.
 //
 //   uint32_t bits[256];
-//   FillPhilox(seed, stream, /*first=*/position, /*count=*/256, bits);  // bits[i] = PhiloxBits(seed, stream, first +
-//   i) const auto u = UniformFloats(d, hn::LoadU(du, bits + i));           // multiples of 2^-24 in [0, 1)
+//   FillPhilox(seed, stream, first, 256, bits);               // bits[i] = PhiloxBits(seed, stream, first + i)
+//   const auto u = UniformFloats(d, hn::LoadU(du, bits + i));  // multiples of 2^-24 in [0, 1)
 //
-// Fast where `first` is a multiple of 64 (kPhiloxGroup): about 1.3 bytes a cycle with AVX-512. A part of a group costs
-// as much as the whole.
+// Fast where `first` and the count are multiples of 64 (kPhiloxGroup): a part of a group costs as much as the whole.
 #if defined(STRATA_KERNELS_SIMD_PHILOX_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_SIMD_PHILOX_INL_H_
 #undef STRATA_KERNELS_SIMD_PHILOX_INL_H_

@@ -76,6 +76,38 @@ def linear(
 def linear_backward(grad_y: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """gradients of linear without an activation"""
 
+def reduce(
+    x: Tensor,
+    operation: Literal["sum", "mean", "max", "min", "sum_squares", "var", "std"] | int = "sum",
+    correction: int = 1,
+) -> Tensor:
+    """y[...] = the sum (mean, max, ...) of x[..., r] over r"""
+
+def reduce_backward(
+    grad_y: Tensor,
+    x: Tensor,
+    y: Tensor,
+    operation: Literal["sum", "mean", "max", "min", "sum_squares", "var", "std"] | int = "sum",
+    correction: int = 1,
+) -> Tensor:
+    """gradient of reduce"""
+
+def reduce_outer(
+    x: Tensor,
+    operation: Literal["sum", "mean", "max", "min", "sum_squares", "var", "std"] | int = "sum",
+    correction: int = 1,
+) -> Tensor:
+    """y[a, b] = the sum (mean, max, ...) of x[a, r, b] over r"""
+
+def reduce_outer_backward(
+    grad_y: Tensor,
+    x: Tensor,
+    y: Tensor,
+    operation: Literal["sum", "mean", "max", "min", "sum_squares", "var", "std"] | int = "sum",
+    correction: int = 1,
+) -> Tensor:
+    """gradient of reduce_outer"""
+
 def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-06) -> Tensor:
     """y[..., d] = x[..., d] / sqrt(mean_d(x[..., d]^2) + eps) * weight[d]"""
 
