@@ -23,6 +23,14 @@
 
 #include "kernels/core/dtype.h"
 
+// Loops over accumulators must be unrolled for these to live in registers; g++ -O2 does not by itself.
+#undef STRATA_UNROLL
+#if defined(__clang__)
+#define STRATA_UNROLL _Pragma("unroll")
+#else
+#define STRATA_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
@@ -146,31 +154,44 @@ struct AtTail {
   }
 };
 
+// The lanes of v in one: 8 from 16, 4 from 8, ...
+template <class D, class Combine>
+HWY_INLINE hn::TFromD<D> FoldLanes([[maybe_unused]] D d, hn::Vec<D> v, Combine combine) {
+  if constexpr (hn::MaxLanes(D()) == 1) {
+    return hn::GetLane(v);
+  } else {
+    const hn::Half<D> dh;
+    return FoldLanes(dh, combine(hn::LowerHalf(dh, v), hn::UpperHalf(dh, v)), combine);
+  }
+}
+
 // Folds [0, n) into 64 virtual lanes with `step(acc, at)`, and the lanes into one number with `combine`.
 template <class D, class Step, class Combine>
 HWY_INLINE hn::TFromD<D> LaneFold(D d, size_t n, hn::TFromD<D> start, Step step, Combine combine) {
   constexpr size_t kLanes = hn::MaxLanes(D()), kVectors = kVirtualLanes / kLanes;
+  // Unrolled, and indexed by constants alone: else the accumulators would live in memory.
   hn::Vec<D> acc[kVectors];
+  STRATA_UNROLL
   for (size_t r = 0; r < kVectors; ++r) acc[r] = hn::Set(d, start);
   size_t i = 0;
   for (; i + kVirtualLanes <= n; i += kVirtualLanes) {
+    STRATA_UNROLL
     for (size_t r = 0; r < kVectors; ++r) acc[r] = step(acc[r], At<D>{d, i + r * kLanes});
   }
-  for (size_t r = 0; i < n; ++r, i += kLanes) {
-    acc[r] = n - i >= kLanes ? step(acc[r], At<D>{d, i}) : step(acc[r], AtTail<D>{d, i, n - i});
-  }
-  for (size_t half = kVectors / 2; half > 0; half /= 2) {
-    for (size_t r = 0; r < half; ++r) acc[r] = combine(acc[r], acc[r + half]);
-  }
-  HWY_ALIGN hn::TFromD<D> lanes[kLanes];
-  hn::Store(acc[0], d, lanes);
-  const hn::CappedTag<hn::TFromD<D>, 1> d1;
-  for (size_t half = kLanes / 2; half > 0; half /= 2) {
-    for (size_t j = 0; j < half; ++j) {
-      lanes[j] = hn::GetLane(combine(hn::Set(d1, lanes[j]), hn::Set(d1, lanes[j + half])));
+  if (i < n) {
+    STRATA_UNROLL
+    for (size_t r = 0; r < kVectors; ++r) {
+      // Whole vectors, too, as tails: one copy of `step` less.
+      const size_t at = i + r * kLanes;
+      if (at < n) acc[r] = step(acc[r], AtTail<D>{d, at, std::min(n - at, kLanes)});
     }
   }
-  return lanes[0];
+  STRATA_UNROLL
+  for (size_t half = kVectors / 2; half > 0; half /= 2) {
+    STRATA_UNROLL
+    for (size_t r = 0; r < half; ++r) acc[r] = combine(acc[r], acc[r + half]);
+  }
+  return FoldLanes(d, acc[0], combine);
 }
 
 // step: acc + term. A term must be zero above the tail (loads are; see At::Keep).

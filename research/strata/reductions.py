@@ -32,13 +32,13 @@ def reduce(x: Tensor, operation: str, dim=None, keepdim: bool = False, correctio
     kept = [d for d in range(x.dim()) if d not in dims]
     sizes = [1 if d in dims else x.shape[d] for d in range(x.dim()) if keepdim or d not in dims]
     together = bool(dims) and dims[-1] - dims[0] == len(dims) - 1
-    length = math.prod(x.shape[d] for d in dims)
+    length = math.prod([x.shape[d] for d in dims])
     if together and dims[-1] < x.dim() - 1:
         before, after = x.shape[: dims[0]], x.shape[dims[-1] + 1:]
         columns = x.reshape(math.prod(before), length, math.prod(after))
         return ops.reduce_outer(columns, operation, correction).reshape(sizes)
     rows = x if together or not dims else x.permute(*kept, *dims)
-    return ops.reduce(rows.reshape(*(x.shape[d] for d in kept), length), operation, correction).reshape(sizes)
+    return ops.reduce(rows.reshape([x.shape[d] for d in kept] + [length]), operation, correction).reshape(sizes)
 
 
 def sum(x: Tensor, dim=None, keepdim: bool = False) -> Tensor:  # noqa: A001
