@@ -154,7 +154,8 @@ std::string SchemaJson(const OpDef& op) {
          ", \"hash\": " + Quoted(SchemaHash(s)) + ", \"batch\": " + Quoted(s.batch) +
          ", \"segments\": " + Quoted(s.segments) + ", \"rules\": " + Quoted(SizeRules(s)) + ",\n  \"inputs\": [" +
          Join(s.inputs, s.num_inputs, arg) + "],\n  \"attrs\": [" + Join(s.attrs, s.num_attrs, AttrJson) +
-         "],\n  \"outputs\": [" + Join(s.outputs, s.num_outputs, arg) + "],\n  \"variants\": [" + rows + "]}";
+         "],\n  \"outputs\": [" + Join(s.outputs, s.num_outputs, arg) + "],\n  \"variants\": [" + rows +
+         "], \"prepare\": " + std::to_string(op.prepare.input) + "}";
 }
 
 }  // namespace strata

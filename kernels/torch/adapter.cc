@@ -22,7 +22,7 @@ Handle Contiguous(const Handle& tensor) {
   Check(aoti_torch_new_tensor_handle(tensor.get(), &copy), "new_tensor_handle");
   StableIValue stack[2] = {std::bit_cast<StableIValue>(copy),
                            static_cast<StableIValue>(aoti_torch_memory_format_contiguous_format())};
-  Check(torch_call_dispatcher("aten::contiguous", "", stack, 0x020a000000000000), "contiguous");
+  Check(torch_call_dispatcher("aten::contiguous", "", stack, kBuiltFor), "contiguous");
   return Handle(std::bit_cast<AtenTensorHandle>(stack[0]));
 }
 
@@ -39,6 +39,8 @@ void ReadShape(const OpSchema& schema, const ArgSpec& arg, const Handle& tensor,
   std::copy_n(sizes, rank, view.sizes.begin());
   std::copy_n(strides, rank, view.strides.begin());
 }
+
+}  // namespace
 
 void ReadTensor(const OpSchema& schema, const ArgSpec& arg, const DeviceHooks& hooks, Handle& tensor,
                 TensorView& view) {
@@ -64,11 +66,15 @@ void ReadTensor(const OpSchema& schema, const ArgSpec& arg, const DeviceHooks& h
   Check(aoti_torch_get_data_ptr(tensor.get(), &view.data), "get_data_ptr");
 }
 
+namespace {
+
 AttrValue ReadAttr(const AttrSpec& attr, StableIValue value) {
   if (attr.kind == AttrKind::kFloat) return {.f = std::bit_cast<double>(value)};
   if (attr.kind == AttrKind::kBool) return {.i = (value & 0xff) != 0};
   return {.i = std::bit_cast<int64_t>(value)};
 }
+
+}  // namespace
 
 Handle Empty(TensorView& view, int32_t device_type, int32_t device_index) {
   AtenTensorHandle made;
@@ -79,6 +85,8 @@ Handle Empty(TensorView& view, int32_t device_type, int32_t device_index) {
   Check(aoti_torch_get_data_ptr(made, &view.data), "get_data_ptr");
   return handle;
 }
+
+namespace {
 
 // Handles of the tensors of a list argument.
 std::vector<Handle> TakeList(StableIValue value) {
@@ -188,12 +196,17 @@ void PutOutputs(const OpSchema& schema, int count, std::array<Handle, kMaxOutput
 }  // namespace
 
 void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack) {
+  RunBoxed(op, hooks, stack, [](Call&) {});
+}
+
+void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack, FunctionRef<void(Call&)> ready) {
   const OpSchema& schema = *op.schema;
   Taken taken;
   std::array<Handle, kMaxOutputs> outputs;
   TakeInputs(schema, stack, taken);
   Call call(schema);
   ReadArguments(schema, hooks, stack, taken, call);
+  ready(call);
   int32_t index = 0;
   if (const AtenTensorHandle first = FirstTensor(schema, taken)) {
     Check(aoti_torch_get_device_index(first, &index), "get_device_index");

@@ -20,9 +20,19 @@ struct DeviceHooks {
   void (*with_device)(int32_t index, OpContext& context, FunctionRef<void()> body) = nullptr;
 };
 
+inline constexpr uint64_t kBuiltFor = 0x020a000000000000;  // torch 2.10
+
 // Takes the arguments of one call from torch's stack, invokes the operator, puts the results there. Throws
-// std::runtime_error with Invoke's message.
+// std::runtime_error with Invoke's message. `ready` may change the call before it is invoked.
 void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack);
+void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack, FunctionRef<void(Call&)> ready);
+
+// An argument of a CPU kernel as a view. A tensor whose strides the kernel does not take is replaced by a contiguous
+// copy.
+void ReadTensor(const OpSchema& schema, const ArgSpec& arg, const DeviceHooks& hooks, Handle& tensor, TensorView& view);
+
+// A new tensor of the view's dtype, sizes and strides; sets its data.
+Handle Empty(TensorView& view, int32_t device_type, int32_t device_index);
 
 // A boxed function gets no operator handle, hence one instance for each operator.
 template <const auto& kOps, size_t kIndex, const DeviceHooks& kHooks>
@@ -33,7 +43,6 @@ void Boxed(StableIValue* stack, uint64_t, uint64_t) {
 // Registers the kernels of one folder's table with torch's `library` handle.
 template <const auto& kOps, const DeviceHooks& kHooks>
 void RegisterKernels(TorchLibraryHandle library) {
-  constexpr uint64_t kBuiltFor = 0x020a000000000000;  // torch 2.10
   [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
     (Check(torch_library_impl(library, std::string(kOps[kIndex].schema->name).c_str(), &Boxed<kOps, kIndex, kHooks>,
                               kBuiltFor),

@@ -5,6 +5,7 @@
 #include "kernels/ops/registry.h"
 #include "kernels/ops/registry_headers.inc"
 #include "kernels/torch/adapter.h"
+#include "kernels/torch/prepared.h"
 
 namespace strata::torch_adapter {
 namespace {
@@ -19,8 +20,11 @@ const bool registered = [] {
   for (const OpDef* op : AllOps()) {
     Check(aoti_torch_library_def(schemas, TorchSchema(*op->schema).c_str()), "library_def");
   }
+  DefinePrepared(schemas);
   Check(aoti_torch_library_init_impl("strata", "CPU", __FILE__, __LINE__, &kernels), "library_init_impl");
-#define STRATA_OP(folder) RegisterKernels<ops::folder::kOps, kCpu>(kernels);
+#define STRATA_OP(folder)                            \
+  RegisterKernels<ops::folder::kOps, kCpu>(kernels); \
+  RegisterPrepared<ops::folder::kOps, kCpu>(kernels);
 #include "kernels/ops/registry.inc"
 #undef STRATA_OP
   return true;

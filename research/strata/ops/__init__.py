@@ -11,7 +11,8 @@ import pathlib
 import torch
 
 from .. import _library
-from . import _autograd, _fake, _front, _schema
+from . import _autograd, _fake, _front, _prepared, _schema
+from ._prepared import prepared_weights
 
 schemas = _schema.parse(_library.load())
 
@@ -30,20 +31,25 @@ def definition(name):
             return module
     return None
 
+caches = {}  # of prepared weights, by operator
+
 
 def _install(schema):
     name = f"strata::{schema.name}"
     module = definition(schema.name) if not schema.name.endswith("_backward") else None
     torch.library.register_fake(name, _fake.make(schema, getattr(module, "fake", None)))
     rule = _autograd.make(schema, schemas, getattr(module, "backward", None))
+    run = getattr(torch.ops.strata, schema.name).default
+    if schema.prepare >= 0:
+        run, caches[schema.name] = _prepared.make(schema)
     function = None
     if rule is not None:
         _autograd.register(rule)
-        function = _autograd.function(rule, getattr(torch.ops.strata, schema.name).default)
-    return _front.make(schema, function)
+        function = _autograd.function(rule, run)
+    return _front.make(schema, function, run)
 
 
 for _name, _value in schemas.items():
     globals()[_name] = _install(_value)
 
-__all__ = ["definition", "schemas", *schemas]
+__all__ = ["definition", "prepared_weights", "schemas", *schemas]

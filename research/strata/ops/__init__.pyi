@@ -1,5 +1,6 @@
 # Made by `python -m strata.ops.stubs` from the operators' table. Do not edit.
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from ._schema import Schema
 schemas: dict[str, Schema]
 
 def definition(name: str) -> ModuleType | None: ...
+def prepared_weights(enabled: bool) -> AbstractContextManager[None]: ...
 
 # An operator that is newer than this file.
 def __getattr__(name: str) -> Callable[..., Any]: ...

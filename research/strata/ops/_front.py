@@ -14,7 +14,7 @@ def {name}({parameters}):
     if is_grad_enabled() and ({needs_grad}):
         return apply({call})
     with below_autograd():
-        return op({call})
+        return run({call})
 """
 
 # Nothing to differentiate; whoever keeps something made from the tensors (autograd, caches) sees that they changed.
@@ -62,8 +62,9 @@ def _doc(schema):
     return "\n".join([*lines, "", f"Returns: {', '.join(shapes) or 'nothing'}", "", "Raises: RuntimeError that names the argument."])
 
 
-def make(schema, function):
-    """The front function; `function` is the autograd.Function, or None where there is no gradient."""
+def make(schema, function, run):
+    """The front function; `function` is the autograd.Function, or None where there is no gradient. `run` computes below
+    autograd."""
     op = getattr(torch.ops.strata, schema.name).default
     floats = [a for a in schema.inputs if a.type == "T"]
     needs_grad = " or ".join(map(_needs_grad, floats))
@@ -79,6 +80,7 @@ def make(schema, function):
     )
     scope = {
         "op": op,
+        "run": run,
         "apply": function.apply if function is not None else None,
         "increment_version": torch.autograd.graph.increment_version,
         "is_compiling": torch.compiler.is_compiling,

@@ -59,6 +59,7 @@ class Schema:
     attrs: tuple
     outputs: tuple
     variants: tuple
+    prepare: int  # the input that has a prepared form, or -1
 
     @property
     def plain(self):
@@ -101,6 +102,7 @@ def parse(table):
             *(raw[key] for key in ("name", "doc", "torch", "hash", "batch", "segments")),
             tuple(raw["rules"].split(", ")) if raw["rules"] else (),
             parts["inputs"], tuple(map(_attr, raw["attrs"])), parts["outputs"], tuple(raw["variants"]),
+            raw["prepare"],
         )
     return schemas
 

@@ -14,6 +14,7 @@ PATH = pathlib.Path(__file__).with_name("__init__.pyi")
 
 _HEAD = '''# Made by `python -m strata.ops.stubs` from the operators' table. Do not edit.
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from ._schema import Schema
 schemas: dict[str, Schema]
 
 def definition(name: str) -> ModuleType | None: ...
+def prepared_weights(enabled: bool) -> AbstractContextManager[None]: ...
 
 # An operator that is newer than this file.
 def __getattr__(name: str) -> Callable[..., Any]: ...
