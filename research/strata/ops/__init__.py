@@ -31,6 +31,7 @@ def definition(name):
             return module
     return None
 
+
 caches = {}  # of prepared weights, by operator
 
 
