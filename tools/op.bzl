@@ -11,19 +11,21 @@ SIMD_COPTS = select({
 
 _CORE = ["//kernels/core"]
 
-def op(name, deps = [], header_deps = []):
-    """Makes //kernels/ops/<name> from <name>.h, <name>_ref.cc, <name>_cpu.cc, <name>_op.cc and what else is there.
+def op(name, deps = [], header_deps = [], test_deps = []):
+    """Makes //kernels/ops/<name> from <name>.h, <name>_ref.cc, <name>_cpu.cc, <name>_op.cc and what else is there
+    (more kernels: <name>_<what>_cpu.cc).
 
     Args:
       name: the op's name and its folder's.
       deps: what its kernels share beyond //kernels/core and //kernels/simd.
       header_deps: what its header includes beyond //kernels/core.
+      test_deps: what its test uses beyond the op tester.
     """
     visibility = ["//kernels:__subpackages__", "//systems:__subpackages__", "//research:__subpackages__", "//tests:__subpackages__"]
     native.cc_library(name = name + "_h", hdrs = [name + ".h"], deps = _CORE + header_deps, visibility = visibility)
     native.cc_library(
         name = name + "_cpu",
-        srcs = [name + "_cpu.cc"],
+        srcs = [name + "_cpu.cc"] + native.glob([name + "_*_cpu.cc"]),
         copts = SIMD_COPTS,
         deps = [":" + name + "_h", "//kernels/simd"] + deps,
     )
@@ -59,7 +61,7 @@ def op(name, deps = [], header_deps = []):
             name = name + "_test",
             size = "small",
             srcs = [name + "_test.cc"],
-            deps = [":" + name, "//kernels/simd:targets", "//kernels/testing:op_tester", "//third_party:gtest_main"],
+            deps = [":" + name, "//kernels/simd:targets", "//kernels/testing:op_tester", "//third_party:gtest_main"] + test_deps,
         )
     if native.glob([name + "_bench.cc"]):
         native.cc_binary(

@@ -37,6 +37,13 @@ void LinearCpu(const OpContext&, const TensorView& x, const TensorView& weight, 
 // The weight in panels (kernels/simd/gemm_plan.h).
 void LinearPrepareCpu(const TensorView& weight, void* out);
 
+// bfloat16 by vdpbf16ps; the weight in panels of its own (kernels/dot/dot.h). REQUIRES: Cpu().avx512_bf16.
+void LinearBf16Dot(const OpContext&, const TensorView& x, const TensorView& weight, const TensorView* bias,
+                   Activation activation, const TensorView& y);
+void LinearBf16Prepare(const TensorView& weight, void* out);
+void LinearBackwardBf16Dot(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
+                           const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias);
+
 void LinearBackwardRef(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
                        const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias);
 void LinearBackwardCpu(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,

@@ -1,6 +1,8 @@
 #include <algorithm>
 
+#include "kernels/base/cpu_features.h"
 #include "kernels/core/typed_kernel.h"
+#include "kernels/dot/dot_plan.h"
 #include "kernels/ops/linear/linear.h"
 #include "kernels/simd/gemm_plan.h"
 #include "kernels/simd/targets.h"
@@ -15,10 +17,37 @@ size_t Element(DType dtype) { return dtype == DType::kF64 ? sizeof(double) : siz
 
 size_t Size(const TensorView& view, int dim) { return static_cast<size_t>(view.size(dim)); }
 
+bool Bf16Dot(const Call&) { return Cpu().avx512_bf16 && Cpu().fast_bf16_dot; }
+
+// Whether Prepare makes the panels of dot products, which LinearCpu cannot read.
+bool DotPanels(const TensorView& weight) { return weight.dtype == DType::kBF16 && Bf16Dot(Call(kLinear)); }
+
+void LinearSimd(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView* bias,
+                Activation activation, const TensorView& y) {
+  TensorView readable = weight;
+  if (DotPanels(weight)) readable.prepared = nullptr;
+  LinearCpu(context, x, readable, bias, activation, y);
+}
+
 size_t ForwardBytes(const Call& call, int num_threads) {
   const TensorView &x = call.inputs[0], &weight = call.inputs[1];
   const GemmShape shape{static_cast<size_t>(x.rows()), Size(weight, 0), Size(weight, 1)};
-  return PlanGemm(shape, Element(x.dtype), weight.prepared != nullptr, num_threads).bytes();
+  return PlanGemm(shape, Element(x.dtype), weight.prepared != nullptr && !DotPanels(weight), num_threads).bytes();
+}
+
+template <const DotKernel& (*kKernel)()>
+size_t DotForwardBytes(const Call& call, int num_threads) {
+  const TensorView &x = call.inputs[0], &weight = call.inputs[1];
+  const DotShape shape{static_cast<size_t>(x.rows()), Size(weight, 0), DotSteps(Size(weight, 1), 2)};
+  return PlanDot(shape, weight.prepared != nullptr, kKernel().tile_rows, num_threads).bytes();
+}
+
+template <const DotKernel& (*kKernel)()>
+size_t DotBackwardBytes(const Call& call, int num_threads) {
+  const TensorView &x = call.inputs[1], &weight = call.inputs[2];
+  const size_t rows = static_cast<size_t>(x.rows()), out = Size(weight, 0), in = Size(weight, 1);
+  return std::max(PlanDot({rows, in, DotSteps(out, 2)}, false, kKernel().tile_rows, num_threads).bytes(),
+                  PlanDot({out, in, DotSteps(rows, 2)}, false, kKernel().tile_rows, num_threads).bytes());
 }
 
 size_t BackwardBytes(const Call& call, int num_threads) {
@@ -29,14 +58,32 @@ size_t BackwardBytes(const Call& call, int num_threads) {
 }
 
 size_t PreparedBytes(const TensorView& weight) {
+  if (DotPanels(weight)) return DotPackedBytes(Size(weight, 0), DotSteps(Size(weight, 1), 2));
   return SimdSupported() ? PackedBytes(Size(weight, 0), Size(weight, 1), Element(weight.dtype)) : 0;
 }
 
+void PrepareWeight(const TensorView& weight, void* out) {
+  DotPanels(weight) ? LinearBf16Prepare(weight, out) : LinearPrepareCpu(weight, out);
+}
+
+constexpr DTypeSet kBf16 = SetOf(DType::kBF16);
 constexpr Variant kForward[] = {
-    {.name = "simd", .run = Typed<kLinear, LinearCpu>, .accepts = Simd, .workspace_bytes = ForwardBytes},
+    {.name = "bf16_dot",
+     .run = Typed<kLinear, LinearBf16Dot>,
+     .numerics = "bf16-dot",
+     .dtypes = kBf16,
+     .accepts = Bf16Dot,
+     .workspace_bytes = DotForwardBytes<Bf16DotKernel>},
+    {.name = "simd", .run = Typed<kLinear, LinearSimd>, .accepts = Simd, .workspace_bytes = ForwardBytes},
     {.name = "ref", .run = Typed<kLinear, LinearRef>, .numerics = "reference"},
 };
 constexpr Variant kBackward[] = {
+    {.name = "bf16_dot",
+     .run = Typed<kLinearBackward, LinearBackwardBf16Dot>,
+     .numerics = "bf16-dot",
+     .dtypes = kBf16,
+     .accepts = Bf16Dot,
+     .workspace_bytes = DotBackwardBytes<Bf16DotKernel>},
     {.name = "simd",
      .run = Typed<kLinearBackward, LinearBackwardCpu>,
      .accepts = Simd,
@@ -48,8 +95,7 @@ constexpr Variant kBackward[] = {
 
 namespace ops::linear {
 constinit const std::array<OpDef, 2> kOps = {
-    {{&kLinear, kForward, {.input = 1, .bytes = PreparedBytes, .run = LinearPrepareCpu}},
-     {&kLinearBackward, kBackward}}};
+    {{&kLinear, kForward, {.input = 1, .bytes = PreparedBytes, .run = PrepareWeight}}, {&kLinearBackward, kBackward}}};
 }  // namespace ops::linear
 
 }  // namespace strata

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/base/cpu_features.h"
 #include "kernels/core/scalar.h"
+#include "kernels/dot/dot_test_util.h"
 #include "kernels/simd/targets.h"
 #include "kernels/testing/compare.h"
 #include "kernels/testing/run.h"
@@ -54,7 +56,7 @@ F SumInBlocks(int64_t k, auto a, auto b) {
 template <class T, class F>
 void ExpectTheDefinition(int64_t rows, int64_t in, int64_t out) {
   const OwnedCall sample = MakeLinear(kDTypeOf<T>, rows, in, out);
-  const Outputs got = RunSample(Forward(), sample);
+  const Outputs got = RunSample(Forward(), sample, {.row = "simd"});
   const T *x = sample.call.inputs[0].In<T>(), *w = sample.call.inputs[1].In<T>(), *bias = sample.call.inputs[2].In<T>();
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t o = 0; o < out; ++o) {
@@ -79,6 +81,32 @@ TEST(LinearTest, EveryOutputIsOneChainInBlocksOf256) {
     ExpectTheDefinition<float, float>(rows, in, out);
     ExpectTheDefinition<double, double>(rows, in, out);
     ExpectTheDefinition<BF16, float>(rows, in, out);
+  }
+}
+
+// Whatever the tile: of 1 to 4 panels, 1 to 12 rows, one pass along k or more, packed before or on the way.
+TEST(LinearTest, Bf16DotAddsPairsInOrder) {
+  if (!Cpu().avx512_bf16 || !Cpu().fast_bf16_dot) GTEST_SKIP() << "no fast vdpbf16ps here";
+  for (const auto& [rows, in, out] : {std::array<int64_t, 3>{1, 1, 1},
+                                      {1, 70, 150},
+                                      {2, 1200, 70},
+                                      {3, 33, 97},
+                                      {13, 1025, 31},
+                                      {50, 2500, 34},
+                                      {197, 2100, 40}}) {
+    const OwnedCall sample = MakeLinear(DType::kBF16, rows, in, out);
+    BF16 *x = sample.call.inputs[0].Out<BF16>(), *w = sample.call.inputs[1].Out<BF16>();
+    const BF16* bias = sample.call.inputs[2].In<BF16>();
+    x[0] = ToBF16(0x1p-128f), w[in - 1] = ToBF16(-0x1p-130f);  // denormal: taken as zero
+    for (const bool prepared : {false, true}) {
+      const Outputs got = RunSample(Forward(), sample, {.row = "bf16_dot", .threads = 2, .prepared = prepared});
+      for (int64_t i = 0; i < rows * out; ++i) {
+        const int64_t r = i / out, o = i % out;
+        const float sum =
+            SumBf16Dot(in, [&](int64_t k) { return x[r * in + k]; }, [&](int64_t k) { return w[o * in + k]; });
+        ASSERT_EQ(ToFloat(got.views[0].In<BF16>()[i]), ToFloat(ToBF16(sum + ToFloat(bias[o])))) << r << ", " << o;
+      }
+    }
   }
 }
 
@@ -149,6 +177,29 @@ TEST(LinearTest, AnEmptySumIsTheBias) {
   const OwnedCall sample = MakeLinear(DType::kF32, 3, 0, 4);
   const Outputs got = RunSample(Forward(), sample);
   for (int64_t i = 0; i < 12; ++i) EXPECT_EQ(got.views[0].In<float>()[i], sample.call.inputs[2].In<float>()[i % 4]);
+}
+
+TEST(LinearBackwardTest, Bf16DotAddsPairsInOrder) {
+  if (!Cpu().avx512_bf16 || !Cpu().fast_bf16_dot) GTEST_SKIP() << "no fast vdpbf16ps here";
+  for (const auto& [rows, in, out] : {std::array<int64_t, 3>{1, 1, 1}, {33, 70, 9}, {1100, 35, 131}, {7, 131, 1030}}) {
+    OwnedCall sample(kLinearBackward);
+    AddInput(sample, 0, DType::kBF16, {rows, out}, 1);
+    AddInput(sample, 1, DType::kBF16, {rows, in}, 2);
+    AddInput(sample, 2, DType::kBF16, {out, in}, 3);
+    const BF16 *grad = sample.call.inputs[0].In<BF16>(), *x = sample.call.inputs[1].In<BF16>(),
+               *w = sample.call.inputs[2].In<BF16>();
+    const Outputs got = RunSample(Backward(), sample, {.row = "bf16_dot", .threads = 2});
+    for (int64_t i = 0; i < rows * in; ++i) {
+      const float sum = SumBf16Dot(
+          out, [&](int64_t o) { return grad[i / in * out + o]; }, [&](int64_t o) { return w[o * in + i % in]; });
+      ASSERT_EQ(ToFloat(got.views[0].In<BF16>()[i]), ToFloat(ToBF16(sum))) << i;
+    }
+    for (int64_t i = 0; i < out * in; ++i) {
+      const float sum = SumBf16Dot(
+          rows, [&](int64_t r) { return grad[r * out + i / in]; }, [&](int64_t r) { return x[r * in + i % in]; });
+      ASSERT_EQ(ToFloat(got.views[1].In<BF16>()[i]), ToFloat(ToBF16(sum))) << i;
+    }
+  }
 }
 
 TEST(LinearBackwardTest, LargeGradientsAgreeWithTheReference) {

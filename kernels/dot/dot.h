@@ -1,0 +1,65 @@
+// Matrix products by dot-product instructions: bfloat16 in pairs, int8 in fours. Both are products of 32-bit "steps":
+// k is cut into steps of two bfloat16 or four int8 numbers, a multiply-add takes one step of A and one of B, and what
+// follows (layouts, blocking, threads) does not ask which.
+//
+// Layouts, of uint32_t steps, k padded with zeros to kStepUnit steps:
+//   B: panels of kPanelColumns columns; panel p begins at p * kPanelColumns * steps; [step][column] within.
+//      (What AMX wants for a tile of B, too.)
+//   A: blocks of kBlockSteps steps; in a block rows of kRowSteps; [block][row][step].
+//
+// Outputs are sums of float32 or int32. Every output is one chain along k, in order, from zero (or from `init`), so
+// tiles, passes over k, threads and packing are free (docs/design/numerics.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace strata {
+
+inline constexpr size_t kPanelColumns = 32;
+inline constexpr size_t kStepUnit = 16;
+inline constexpr size_t kBlockSteps = 512;
+// One cache line more than a block: rows of a tile must not all fall into the same sets of the first-level cache.
+inline constexpr size_t kRowSteps = kBlockSteps + 16;
+inline constexpr size_t kMostTilePanels = 4;
+
+constexpr size_t RoundUp(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+// Steps of k elements, `per_step` of them in one.
+constexpr size_t DotSteps(size_t k, size_t per_step) { return RoundUp((k + per_step - 1) / per_step, kStepUnit); }
+// Bytes of a packed B.
+constexpr size_t DotPackedBytes(size_t n, size_t steps) { return RoundUp(n, kPanelColumns) * steps * sizeof(uint32_t); }
+
+// One tile: sums[r, c] (+)= sum over steps of a[r, step] . b[step, c].
+struct DotTile {
+  const uint32_t* a;  // the tile's first row, in the first of its blocks
+  size_t block;       // from one block of A to the next
+  const uint32_t* b;  // the first panel, at the first step
+  size_t panel;       // from one panel to the next
+  size_t steps;
+  const int32_t* init;  // int8: where sums start, by column; or nullptr: at zero
+  bool start;           // false: go on from `sums`
+  uint32_t* sums;       // float32 or int32
+  size_t sums_row;      // from one row to the next
+};
+
+// What an instruction set brings.
+struct DotKernel {
+  size_t tile_rows;  // the most rows of a tile
+  // Sums of `rows` rows and `panels` panels. REQUIRES: rows <= tile_rows, panels <= TilePanels(rows).
+  void (*tile)(const DotTile& tile, size_t rows, size_t panels);
+  // How many panels a tile of so many rows should take, if there are as many: a single row needs several, or it waits
+  // for its own sums. nullptr: one.
+  size_t (*tile_panels)(size_t rows) = nullptr;
+};
+
+// The kernels of this build. REQUIRES: the processor has the instructions (kernels/base/cpu_features.h).
+const DotKernel& Bf16DotKernel();      // AVX512-BF16
+const DotKernel& Bf16AmxKernel();      // AMX
+const DotKernel& Int8AmxKernel();      // AMX
+const DotKernel& Int8VnniKernel();     // AVX512-VNNI; wants A plus 128 in each byte, unsigned
+const DotKernel& Int8AvxVnniKernel();  // AVX-VNNI; likewise
+const DotKernel& Int8Avx2Kernel();
+const DotKernel& Int8PlainKernel();  // C++
+
+}  // namespace strata

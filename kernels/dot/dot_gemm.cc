@@ -1,0 +1,114 @@
+#include "kernels/dot/dot_gemm.h"
+
+#include <algorithm>
+
+namespace strata {
+namespace {
+
+constexpr size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
+
+// One part of C, on one thread.
+class DotPart {
+ public:
+  DotPart(const DotKernel& kernel, DotShape shape, const DotPlan& plan, const DotOperands& operands, size_t part,
+          std::byte* workspace)
+      : kernel_(kernel), shape_(shape), plan_(plan), operands_(operands) {
+    const size_t units = CeilDiv(shape.m, plan.row_unit), panels = CeilDiv(shape.n, kPanelColumns);
+    const size_t i = part / plan.column_parts, j = part % plan.column_parts;
+    first_row_ = units * i / plan.row_parts * plan.row_unit;
+    last_row_ = std::min(shape.m, units * (i + 1) / plan.row_parts * plan.row_unit);
+    first_panel_ = panels * j / plan.column_parts, last_panel_ = panels * (j + 1) / plan.column_parts;
+    workspace += part * plan.part_bytes();
+    a_ = reinterpret_cast<uint32_t*>(workspace);
+    b_ = reinterpret_cast<uint32_t*>(workspace + plan.a_bytes);
+    sums_ = reinterpret_cast<uint32_t*>(workspace + plan.a_bytes + plan.b_bytes);
+    block_ = RoundUp(plan.group_rows, plan.row_unit) * kRowSteps;
+    one_group_ = last_row_ - first_row_ <= plan.group_rows;
+  }
+
+  void Run() {
+    for (size_t panel = first_panel_; panel < last_panel_; panel += plan_.chunk_panels) {
+      const size_t last = std::min(last_panel_, panel + plan_.chunk_panels);
+      if (operands_.packed_b == nullptr && !one_group_) {
+        for (size_t p = panel; p < last; ++p) {
+          operands_.pack_b(p * kPanelColumns, 0, shape_.steps, b_ + (p - panel) * kPanelColumns * shape_.steps);
+        }
+      }
+      for (size_t row = first_row_; row < last_row_; row += plan_.group_rows) {
+        const size_t rows = std::min(plan_.group_rows, last_row_ - row);
+        if (!one_group_ || panel == first_panel_) operands_.pack_a(row, rows, a_, block_);
+        Group(row, rows, panel, last);
+      }
+    }
+  }
+
+ private:
+  void Group(size_t row, size_t rows, size_t first_panel, size_t last_panel) {
+    size_t pass = 0;
+    do {  // once for no steps, too: an empty sum is zero
+      const size_t steps = std::min(plan_.pass_steps, shape_.steps - pass);
+      for (size_t p = first_panel; p < last_panel;) p += Panels(row, rows, first_panel, p, last_panel, pass, steps);
+      pass += steps;
+    } while (pass < shape_.steps);
+  }
+
+  // The tiles of a few panels; returns how many.
+  size_t Panels(size_t row, size_t rows, size_t chunk, size_t p, size_t last_panel, size_t pass, size_t steps) {
+    const size_t tiles = CeilDiv(rows, kernel_.tile_rows);
+    size_t panels = 1, panel_stride = kPanelColumns * shape_.steps;
+    const uint32_t* b = operands_.packed_b;
+    if (b != nullptr) {
+      if (tiles == 1 && kernel_.tile_panels != nullptr) panels = std::min(kernel_.tile_panels(rows), last_panel - p);
+      b += p * panel_stride + pass * kPanelColumns;
+    } else if (one_group_) {
+      operands_.pack_b(p * kPanelColumns, pass, steps, b_);
+      b = b_;
+    } else {
+      b = b_ + (p - chunk) * panel_stride + pass * kPanelColumns;
+    }
+    const bool last = pass + steps == shape_.steps, whole = plan_.pass_steps >= shape_.steps;
+    const size_t stride = (whole ? panels : plan_.chunk_panels) * kPanelColumns;
+    for (size_t t = 0; t < tiles; ++t) {
+      // Even heights: 8 + 8 rows are faster than 12 + 4.
+      const size_t first = rows * t / tiles, count = rows * (t + 1) / tiles - first;
+      uint32_t* sums = whole ? sums_ : sums_ + first * stride + (p - chunk) * kPanelColumns;
+      kernel_.tile({.a = a_ + pass / kBlockSteps * block_ + first * kRowSteps,
+                    .block = block_,
+                    .b = b,
+                    .panel = panel_stride,
+                    .steps = steps,
+                    .init = operands_.init == nullptr ? nullptr : operands_.init + p * kPanelColumns,
+                    .start = pass == 0,
+                    .sums = sums,
+                    .sums_row = stride},
+                   count, panels);
+      const size_t column = p * kPanelColumns, columns = std::min(shape_.n - column, panels * kPanelColumns);
+      if (last) operands_.finish({sums, stride, row + first, count, column, columns});
+    }
+    return panels;
+  }
+
+  const DotKernel& kernel_;
+  const DotShape shape_;
+  const DotPlan& plan_;
+  const DotOperands& operands_;
+  size_t first_row_, last_row_, first_panel_, last_panel_;
+  size_t block_;
+  bool one_group_;
+  uint32_t *a_, *b_, *sums_;
+};
+
+}  // namespace
+
+void DotGemm(const OpContext& context, const DotKernel& kernel, DotShape shape, const DotOperands& operands,
+             std::byte* workspace) {
+  if (shape.m == 0 || shape.n == 0) return;
+  const DotPlan plan = PlanDot(shape, operands.packed_b != nullptr, kernel.tile_rows, context.parallel->num_threads());
+  const auto run = [&](int part) {
+    DotPart(kernel, shape, plan, operands, static_cast<size_t>(part), workspace).Run();
+  };
+  if (plan.parts() == 1) return run(0);
+  context.parallel->Run(static_cast<int>(plan.parts()), run);
+}
+
+}  // namespace strata

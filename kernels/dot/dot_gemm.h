@@ -1,0 +1,41 @@
+// The driver of dot-product matrix products: threads, groups, chunks, passes, tiles. Plain C++; the instructions are in
+// the DotKernel, the elements' types in the callbacks.
+//
+//   DotGemm(context, kernel, {m, n, steps}, {.pack_a = copy_rows, .packed_b = weight.prepared, .finish = epilogue});
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/base/function_ref.h"
+#include "kernels/core/op_context.h"
+#include "kernels/dot/dot_plan.h"
+
+namespace strata {
+
+// Sums of `rows` x `columns` outputs from (row, column): float32 or int32, rows `stride` apart.
+struct DotSums {
+  const uint32_t* sums;
+  size_t stride;
+  size_t row, rows, column, columns;
+};
+
+struct DotOperands {
+  // Writes rows [row, row + rows) of A at all steps, rows kRowSteps apart and blocks `block` apart (dot.h).
+  FunctionRef<void(size_t row, size_t rows, uint32_t* out, size_t block)> pack_a;
+  // B in panels, or nullptr.
+  const uint32_t* packed_b;
+  // Writes the panel of B that begins at `column`, steps [first, first + steps). Called if packed_b is nullptr.
+  FunctionRef<void(size_t column, size_t first, size_t steps, uint32_t* out)> pack_b;
+  // Where the sums of each column start (padded to whole panels), or nullptr.
+  const int32_t* init;
+  // Called for every output once, from several threads.
+  FunctionRef<void(const DotSums& sums)> finish;
+};
+
+// REQUIRES: context.workspace has PlanDot(shape, packed_b != nullptr, kernel.tile_rows, threads).bytes() bytes from
+// `workspace` on.
+void DotGemm(const OpContext& context, const DotKernel& kernel, DotShape shape, const DotOperands& operands,
+             std::byte* workspace);
+
+}  // namespace strata

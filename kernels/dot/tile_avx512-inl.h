@@ -1,0 +1,81 @@
+// Tiles of dot products in 512-bit registers, for any instruction that adds the dot product of a step to a lane.
+// Included between HWY_PUSH_ATTRIBUTES(STRATA_AVX512 ...) and HWY_POP_ATTRIBUTES, in an anonymous namespace's file:
+// what is defined here is compiled for the includer's instructions, so it must not be shared with another file.
+#pragma once
+
+#include "kernels/dot/x86.h"
+
+namespace strata {
+namespace {
+
+// 12 rows of two vectors: 24 of 32 registers hold sums.
+inline constexpr size_t kAvx512TileRows = 12;
+
+// At least 8 sums at a time: an instruction's result comes after 5 or 6 cycles.
+constexpr size_t Avx512TilePanels(size_t rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
+
+// How far ahead of its use B is asked for, in steps of 128 bytes.
+inline constexpr size_t kPrefetchSteps = 24;
+
+template <class Dot, size_t kRows, size_t kPanels>
+void TileOfAvx512(const DotTile& tile) {
+  typename Dot::Sum sums[kRows][2 * kPanels];
+#pragma GCC unroll 16
+  for (size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (size_t v = 0; v < 2 * kPanels; ++v) {
+      if (!tile.start) {
+        sums[r][v] = Dot::Load(tile.sums + r * tile.sums_row + v * 16);
+      } else if (tile.init != nullptr) {
+        sums[r][v] = Dot::Load(reinterpret_cast<const uint32_t*>(tile.init) + v * 16);
+      } else {
+        sums[r][v] = Dot::Zero();
+      }
+    }
+  }
+  const uint32_t* a = tile.a;
+  const uint32_t* b = tile.b;
+  for (size_t left = tile.steps; left > 0;) {
+    const size_t steps = std::min(left, kBlockSteps);
+    for (size_t s = 0; s < steps; ++s) {
+      __m512i columns[2 * kPanels];
+#pragma GCC unroll 8
+      for (size_t v = 0; v < 2 * kPanels; ++v) {
+        const uint32_t* at = b + v / 2 * tile.panel + v % 2 * 16;
+        if (kRows <= 3) _mm_prefetch(reinterpret_cast<const char*>(at + kPrefetchSteps * kPanelColumns), _MM_HINT_T0);
+        columns[v] = _mm512_loadu_si512(at);
+      }
+#pragma GCC unroll 16
+      for (size_t r = 0; r < kRows; ++r) {
+        const __m512i row = _mm512_set1_epi32(static_cast<int>(a[r * kRowSteps + s]));
+#pragma GCC unroll 8
+        for (size_t v = 0; v < 2 * kPanels; ++v) sums[r][v] = Dot::Add(sums[r][v], row, columns[v]);
+      }
+      b += kPanelColumns;
+    }
+    a += tile.block;
+    left -= steps;
+  }
+#pragma GCC unroll 16
+  for (size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (size_t v = 0; v < 2 * kPanels; ++v) Dot::Store(tile.sums + r * tile.sums_row + v * 16, sums[r][v]);
+  }
+}
+
+template <class Dot>
+void TileAvx512(const DotTile& tile, size_t rows, size_t panels) {
+  using Fn = void (*)(const DotTile&);
+  static constexpr auto kOne = []<size_t... kRow>(std::index_sequence<kRow...>) {
+    return std::array<Fn, sizeof...(kRow)>{TileOfAvx512<Dot, kRow + 1, 1>...};
+  }(std::make_index_sequence<kAvx512TileRows>());
+  static constexpr Fn kMore[3][4] = {
+      {kOne[0], TileOfAvx512<Dot, 1, 2>, TileOfAvx512<Dot, 1, 3>, TileOfAvx512<Dot, 1, 4>},
+      {kOne[1], TileOfAvx512<Dot, 2, 2>},
+      {kOne[2], TileOfAvx512<Dot, 3, 2>},
+  };
+  (panels == 1 ? kOne[rows - 1] : kMore[rows - 1][panels - 1])(tile);
+}
+
+}  // namespace
+}  // namespace strata
