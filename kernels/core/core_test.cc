@@ -2,8 +2,10 @@
 
 #include <vector>
 
+#include "kernels/core/explain.h"
 #include "kernels/core/invoke.h"
 #include "kernels/core/schema_text.h"
+#include "kernels/core/tuning.h"
 #include "kernels/core/typed_kernel.h"
 
 namespace strata {
@@ -235,6 +237,64 @@ TEST(Half, ConvertsEveryValueThereAndBack) {
   EXPECT_EQ(ToF16(65520.0f).bits, 0x7c00);
   EXPECT_EQ(ToF16(0x1p-25f).bits, 0);
   EXPECT_EQ(ToF16(-3 * 0x1p-25f).bits, 0x8002);
+}
+
+inline constexpr OpSchema kTile = Op("tile").In("x", "* K").Out("y", "* K");
+bool TakesEven(const Call& call) { return call.inputs[0].size(-1) % 2 == 0; }
+constexpr Variant kTileRows[] = {
+    {.name = "narrow", .run = Nothing, .dtypes = SetOf(DType::kF32)},
+    {.name = "wide", .run = Nothing, .dtypes = SetOf(DType::kF32), .accepts = TakesEven, .needs = "an even K"},
+    {.name = "rough", .run = Nothing, .numerics = "rough"},
+    {.name = "ref", .run = Nothing, .numerics = "reference"},
+};
+constexpr OpDef kTileOp = {&kTile, kTileRows};
+const OpDef* FindTile(std::string_view name) { return name == "tile" ? &kTileOp : nullptr; }
+
+std::string RowAt(int64_t rows, int64_t k) {
+  static float x[64];
+  Call call(kTile);
+  call.inputs[0] = MakeView(x, DType::kF32, {rows, k});
+  EXPECT_TRUE(Infer(kTileOp, call).ok());
+  return std::string(SelectVariant(kTileOp, {}, call)->name);
+}
+
+TEST(Tuning, ChoosesAmongRowsOfOneClassBySize) {
+  ASSERT_TRUE(LoadTuning("# a comment\n\ntile float32 *=4 K=8 wide\ntile float32 *=4 K=2 rough\n", FindTile).ok());
+  EXPECT_EQ(RowAt(3, 6), "wide");
+  EXPECT_EQ(RowAt(4, 8), "wide");
+  EXPECT_EQ(RowAt(3, 5), "narrow");  // the row does not take it
+  EXPECT_EQ(RowAt(5, 6), "narrow");  // another bucket
+  EXPECT_EQ(RowAt(4, 2), "narrow");  // another class
+  ASSERT_TRUE(LoadTuning("", FindTile).ok());
+  EXPECT_EQ(RowAt(3, 6), "narrow");
+}
+
+TEST(Tuning, NamesTheLineThatIsWrong) {
+  const auto error = [](std::string_view text) { return LoadTuning(text, FindTile).message(); };
+  EXPECT_EQ(error("\nnone float32 K=8 wide"), "tuning table, line 2: there is no op \"none\"");
+  EXPECT_EQ(error("tile float31 K=8 wide"), "tuning table, line 1: there is no dtype \"float31\"");
+  EXPECT_EQ(error("tile float32 K=8 tall"), "tuning table, line 1: tile has no row \"tall\"");
+  for (const char* size : {"K=7", "J=8", "K=", "K=8x", "K", "=8", "K=99999999999999999999"}) {
+    EXPECT_EQ(error(std::string("tile float32 ") + size + " wide"),
+              "tuning table, line 1: wanted a dim of the op and a power of two, like K=512, found \"" +
+                  std::string(size) + "\"");
+  }
+}
+
+TEST(Explain, SaysWhichRowRunsAndWhyTheOthersDoNot) {
+  float x[64];
+  Call call(kTile);
+  call.inputs[0] = MakeView(x, DType::kF32, {4, 7});
+  ASSERT_TRUE(Infer(kTileOp, call).ok());
+  const std::vector<RowChoice> rows = ExplainRows(kTileOp, {}, call);
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_TRUE(rows[0].runs);
+  EXPECT_EQ(rows[0].reason, "the first that takes the call");
+  EXPECT_EQ(rows[1].reason, "needs an even K");
+  EXPECT_EQ(rows[2].reason, "comes after narrow");
+  call.inputs[0] = MakeView(x, DType::kF64, {4, 7});
+  ASSERT_TRUE(Infer(kTileOp, call).ok());
+  EXPECT_EQ(ExplainRows(kTileOp, {}, call)[0].reason, "takes float32");
 }
 
 }  // namespace

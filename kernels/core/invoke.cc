@@ -1,9 +1,9 @@
 #include "kernels/core/invoke.h"
 
-#include <optional>
 #include <string>
 
 #include "kernels/core/schema_text.h"
+#include "kernels/core/tuning.h"
 
 namespace strata {
 namespace {
@@ -59,8 +59,17 @@ Status CheckValues(const OpSchema& schema, const Call& call) {
   return {};
 }
 
-// The dtype that stands for the schema's letter T, by which rows are chosen; none where nothing has that letter.
-std::optional<DType> RowType(const OpSchema& schema, const Call& call) {
+Status NoRow(const OpSchema& schema, const OpContext& context, const Call& call) {
+  const std::optional<DType> dtype = RowDType(schema, call);
+  return Unimplemented("strata::" + std::string(schema.name) + ": no kernel " +
+                       (context.row.empty() ? "" : "named \"" + std::string(context.row) + "\" ") + "for " +
+                       (context.device == DeviceType::kCpu ? "CPU" : "CUDA") + " tensors" +
+                       (dtype ? " of dtype " + std::string(NameOf(*dtype)) : ""));
+}
+
+}  // namespace
+
+std::optional<DType> RowDType(const OpSchema& schema, const Call& call) {
   for (size_t i = 0; i < static_cast<size_t>(schema.num_inputs); ++i) {
     const ArgSpec& arg = schema.inputs[i];
     if (arg.type.letter != 'T') continue;
@@ -70,22 +79,14 @@ std::optional<DType> RowType(const OpSchema& schema, const Call& call) {
   return std::nullopt;
 }
 
-Status NoRow(const OpSchema& schema, const OpContext& context, const Call& call) {
-  const std::optional<DType> dtype = RowType(schema, call);
-  return Unimplemented("strata::" + std::string(schema.name) + ": no kernel " +
-                       (context.row.empty() ? "" : "named \"" + std::string(context.row) + "\" ") + "for " +
-                       (context.device == DeviceType::kCpu ? "CPU" : "CUDA") + " tensors" +
-                       (dtype ? " of dtype " + std::string(NameOf(*dtype)) : ""));
-}
-
-}  // namespace
-
 const Variant* SelectVariant(const OpDef& op, const OpContext& context, const Call& call) {
-  const std::optional<DType> dtype = RowType(*op.schema, call);
+  const std::optional<DType> dtype = RowDType(*op.schema, call);
   for (const Variant& row : op.variants) {
     if (row.device != context.device || (dtype && !Contains(row.dtypes, *dtype))) continue;
     if (!context.row.empty() && row.name != context.row) continue;
-    if (row.accepts == nullptr || row.accepts(call)) return &row;
+    if (row.accepts != nullptr && !row.accepts(call)) continue;
+    const Variant* tuned = context.row.empty() ? TunedRow(op, context, call, row) : nullptr;
+    return tuned != nullptr ? tuned : &row;
   }
   return nullptr;
 }

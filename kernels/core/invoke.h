@@ -6,6 +6,8 @@
 //   });
 #pragma once
 
+#include <optional>
+
 #include "kernels/base/function_ref.h"
 #include "kernels/base/status.h"
 #include "kernels/core/op_def.h"
@@ -20,7 +22,11 @@ Status Infer(const OpDef& op, Call& call);
 // offsets arguments are checked (CPU), then the first matching variant runs. Nothing is computed if anything is wrong.
 Status Invoke(const OpDef& op, const OpContext& context, Call& call, FunctionRef<Status(Call&)> bind);
 
-// The row that Invoke would run for an inferred call, or nullptr.
+// The dtype that stands for the schema's letter T, by which rows are chosen; none where nothing has that letter.
+std::optional<DType> RowDType(const OpSchema& schema, const Call& call);
+
+// The row that Invoke would run for an inferred call, or nullptr: the tuning table's (tuning.h), else the first that
+// takes the dtype and the call.
 const Variant* SelectVariant(const OpDef& op, const OpContext& context, const Call& call);
 
 }  // namespace strata

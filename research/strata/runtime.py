@@ -50,15 +50,22 @@ class Plan:
     def __call__(self, **inputs):
         dims, values = self._bind(inputs)
         for step in self.entry["steps"]:
-            args = [None if name is None else values[name] for name in step["inputs"]]
+            args = [_argument(name, values) for name in step["inputs"]]
             shape = [self._size(d, dims) for d in step["outputs"][0]["shape"]]
             made = _run_op(step, args) if "op" in step else _run_view(step, args[0], shape, dims)
-            for spec, tensor in zip(step["outputs"], made if isinstance(made, tuple) else (made,)):
+            for spec, tensor in zip(step["outputs"], made if isinstance(made, (tuple, list)) else (made,)):
                 wanted = [self._size(d, dims) for d in spec["shape"]]
                 if list(tensor.shape) != wanted:
                     raise ValueError(f"value {spec['name']} has shape {list(tensor.shape)}, the plan says {wanted}")
                 values[spec["name"]] = tensor
         return {o["name"]: values[o["value"]].contiguous() for o in self.entry["outputs"]}
+
+
+def _argument(name, values):
+    """A step's input: a value, a list of values, or None."""
+    if isinstance(name, list):
+        return [values[n] for n in name]
+    return None if name is None else values[name]
 
 
 def _run_op(step, args):

@@ -12,6 +12,9 @@
 namespace strata::runtime {
 namespace {
 
+constexpr size_t kMaxTextBytes = size_t{1} << 16;
+constexpr size_t kMaxListLength = 1024;
+
 // The index of `word` in "none|gelu|relu", or -1.
 int64_t FindChoice(std::string_view choices, std::string_view word) {
   for (int64_t index = 0;; ++index) {
@@ -22,7 +25,7 @@ int64_t FindChoice(std::string_view choices, std::string_view word) {
   }
 }
 
-absl::StatusOr<AttrValue> ParseAttr(const AttrSpec& attr, Json json) {
+absl::StatusOr<AttrValue> ParseAttr(const AttrSpec& attr, Json json, Step* step) {
   AttrValue value{.i = 0};
   switch (attr.kind) {
     case AttrKind::kFloat: {
@@ -47,10 +50,14 @@ absl::StatusOr<AttrValue> ParseAttr(const AttrSpec& attr, Json json) {
       if (value.i < 0) return Invalid(attr.name, " is ", Quote(word), ", wanted one of ", attr.choices);
       return value;
     }
-    case AttrKind::kText:
-      break;
+    case AttrKind::kText: {
+      RUNTIME_ASSIGN_OR_RETURN(std::string text, StringOf(json, attr.name, kMaxTextBytes));
+      step->texts.push_back(std::make_shared<const StepText>(std::move(text)));
+      value.text = &step->texts.back()->view;
+      return value;
+    }
   }
-  return Invalid(attr.name, " is of a kind that plans do not have");
+  return Invalid(attr.name, " is of an unknown kind");
 }
 
 }  // namespace
@@ -84,7 +91,11 @@ absl::Status EntryParser::ParseOpStep(Json json, std::optional<Json> attrs, Step
                                              " has changed since the export: its schema hash is ", hash,
                                              ", the manifest has ", Quote(listed->second)));
   }
-  return ParseAttrs(*step->op->schema, attrs, step);
+  const OpSchema& schema = *step->op->schema;
+  for (const ArgSpec& arg : schema.inputs) {
+    if (arg.mutated) return Invalid("the operator ", Quote(name), " writes to its arguments, which no plan does yet");
+  }
+  return ParseAttrs(schema, attrs, step);
 }
 
 absl::Status EntryParser::ParseAttrs(const OpSchema& schema, std::optional<Json> json, Step* step) {
@@ -95,7 +106,7 @@ absl::Status EntryParser::ParseAttrs(const OpSchema& schema, std::optional<Json>
       const int index = schema.FindAttr(name);
       if (index < 0) return Invalid(schema.name, " has no attribute ", Quote(name));
       const size_t at = static_cast<size_t>(index);
-      RUNTIME_ASSIGN_OR_RETURN(step->attrs[at], ParseAttr(schema.attrs[at], value));
+      RUNTIME_ASSIGN_OR_RETURN(step->attrs[at], ParseAttr(schema.attrs[at], value, step));
       ++found;
       return absl::OkStatus();
     }));
@@ -146,6 +157,7 @@ absl::Status EntryParser::ParseStepInputs(Json json, Step* step) {
   RUNTIME_RETURN_IF_ERROR(WantArray(json, "inputs"));
   return json.ForEachElement([&](Json input) -> absl::Status {
     if (step->inputs.size() == kMaxInputs) return Invalid("there are more than ", kMaxInputs, " inputs");
+    if (input.is_array()) return ParseList(input, step);
     if (input.is_null()) {
       step->inputs.push_back(-1);
       return absl::OkStatus();
@@ -153,6 +165,19 @@ absl::Status EntryParser::ParseStepInputs(Json json, Step* step) {
     RUNTIME_ASSIGN_OR_RETURN(const std::string name, StringOf(input, "an input", 600));
     RUNTIME_ASSIGN_OR_RETURN(const int value, FindValue(name));
     step->inputs.push_back(value);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status EntryParser::ParseList(Json json, Step* step) {
+  step->lists.resize(kMaxInputs);
+  std::vector<int>& list = step->lists[step->inputs.size()];
+  step->inputs.push_back(-1);
+  return json.ForEachElement([&](Json element) -> absl::Status {
+    if (list.size() == kMaxListLength) return Invalid("a list has more than ", kMaxListLength, " values");
+    RUNTIME_ASSIGN_OR_RETURN(const std::string name, StringOf(element, "an input", 600));
+    RUNTIME_ASSIGN_OR_RETURN(const int value, FindValue(name));
+    list.push_back(value);
     return absl::OkStatus();
   });
 }
@@ -186,11 +211,17 @@ absl::Status EntryParser::CheckArity(const Step& step) const {
   if (step.inputs.size() != static_cast<size_t>(schema.num_inputs)) {
     return Invalid(schema.name, " got ", step.inputs.size(), " inputs, wanted ", schema.num_inputs);
   }
-  if (step.outputs.size() != static_cast<size_t>(schema.num_outputs)) {
+  const bool any_outputs = schema.num_outputs == 1 && schema.outputs[0].list;  // CheckSteps counts them
+  if (!any_outputs && step.outputs.size() != static_cast<size_t>(schema.num_outputs)) {
     return Invalid(schema.name, " got ", step.outputs.size(), " outputs, wanted ", schema.num_outputs);
   }
   for (size_t i = 0; i < step.inputs.size(); ++i) {
-    if (step.inputs[i] < 0 && !schema.inputs[i].optional) {
+    const bool is_list = i < step.lists.size() && !step.lists[i].empty();
+    if (is_list != schema.inputs[i].list && !(schema.inputs[i].list && schema.inputs[i].optional)) {
+      return Invalid(schema.name, ": ", schema.inputs[i].name, " is ", is_list ? "a list" : "no list of values",
+                     ", wanted ", schema.inputs[i].list ? "a list of values" : "one value");
+    }
+    if (step.inputs[i] < 0 && !schema.inputs[i].optional && !is_list) {
       return Invalid(schema.name, ": ", schema.inputs[i].name, " is null, wanted a value");
     }
   }

@@ -33,6 +33,7 @@ class EntryParser {
   absl::Status ParseViewStep(Json view, std::optional<Json> attrs, Step* step);
   absl::Status ParseSlice(std::optional<Json> attrs, Step* step);
   absl::Status ParsePermute(std::optional<Json> attrs, Step* step);
+  absl::Status ParseList(Json json, Step* step);
   absl::Status ParseStepInputs(Json json, Step* step);
   absl::Status ParseStepOutputs(Json json, Step* step);
   absl::Status CheckArity(const Step& step) const;

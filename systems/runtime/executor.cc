@@ -78,7 +78,7 @@ void Executor::PlaceValues(absl::Span<const TensorView> inputs) {
 absl::Status Executor::RunStep(size_t s) {
   const Step& step = program_->plan().steps[s];
   if (step.op == nullptr) return absl::OkStatus();
-  Call call = MakeCall(step, shapes_);
+  Call call = MakeCall(step, shapes_, &lists_);
   if (const void* prepared = program_->prepared()[s]) {
     call.inputs[static_cast<size_t>(step.op->prepare.input)].prepared = prepared;
   }

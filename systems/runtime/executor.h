@@ -58,7 +58,8 @@ class Executor {
   OpContext context_;
   AlignedBuffer arena_, scratch_;
   MemoryPlanner planner_;
-  Shapes shapes_;  // with memory, after PlaceValues
+  Shapes shapes_;                  // with memory, after PlaceValues
+  std::vector<TensorView> lists_;  // of the step that runs
   std::vector<int64_t> dims_, wanted_dims_;
   bool bound_ = false;  // shapes_ and planner_ are those of dims_
   std::vector<size_t> slot_sizes_;

@@ -4,7 +4,10 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernels/core/op_def.h"
@@ -24,17 +27,39 @@ struct Value {
   bool partial = false;
 };
 
+// The text of an attribute, at an address that stays.
+struct StepText {
+  explicit StepText(std::string given) : text(std::move(given)), view(text) {}
+  StepText(const StepText&) = delete;
+  StepText& operator=(const StepText&) = delete;
+  const std::string text;
+  const std::string_view view;
+};
+
 struct Step {
   enum class Kind : uint8_t { kOp, kReshape, kSlice, kPermute };
   Kind kind = Kind::kOp;
   const OpDef* op = nullptr;
-  std::vector<int> inputs;  // values; -1: an optional one that is absent
+  std::vector<int> inputs;              // values; -1: an optional one that is absent, or a list
+  std::vector<std::vector<int>> lists;  // by input; empty where the operator takes no list
   std::vector<int> outputs;
   std::array<AttrValue, kMaxAttrs> attrs = {};
+  std::vector<std::shared_ptr<const StepText>> texts;  // what text attributes point to
   int slice_dim = 0;
   SizeExpr slice_start;
   std::array<int, kMaxRank> permutation = {};
 };
+
+// Calls visit(value) for every value that a step reads.
+template <class Visit>
+void ForEachInput(const Step& step, Visit visit) {
+  for (const int value : step.inputs) {
+    if (value >= 0) visit(value);
+  }
+  for (const std::vector<int>& list : step.lists) {
+    for (const int value : list) visit(value);
+  }
+}
 
 struct EntryPlan {
   Signature signature;  // layouts are the manifest's and are filled in by the bundle

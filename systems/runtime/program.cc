@@ -49,11 +49,10 @@ void Program::FindSlots() {
     const Step& step = plan_.steps[static_cast<size_t>(s)];
     if (step.op == nullptr) continue;  // a view reads nothing
     for (const int v : step.outputs) slots_[static_cast<size_t>(v)] = AddSlot({s, s});
-    for (const int v : step.inputs) {
-      if (v < 0) continue;
+    ForEachInput(step, [&](int v) {
       const int slot = slots_[static_cast<size_t>(plan_.values[static_cast<size_t>(v)].root)];
       if (slot >= 0) ranges_[static_cast<size_t>(slot)].last = s;
-    }
+    });
   }
   for (const int v : plan_.outputs) {
     const Value& value = plan_.values[static_cast<size_t>(v)];
@@ -112,10 +111,11 @@ absl::Status Program::CheckMemory(absl::Span<const int64_t> dims, const Shapes& 
 // Every step has a kernel. Its working memory is under the same limit, counted for one thread.
 absl::Status Program::CheckKernels(const Shapes& shapes) {
   const OpContext context;
+  std::vector<TensorView> lists;
   for (size_t s = 0; s < plan_.steps.size(); ++s) {
     const Step& step = plan_.steps[s];
     if (step.op == nullptr) continue;
-    Call call = MakeCall(step, shapes);
+    Call call = MakeCall(step, shapes, &lists);
     RUNTIME_RETURN_IF_ERROR(FromKernel(Infer(*step.op, call)));
     const Variant* row = SelectVariant(*step.op, context, call);
     if (row == nullptr) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "kernels/core/invoke.h"
 #include "systems/runtime/text.h"
@@ -128,16 +129,26 @@ absl::Status ResolveShapes(const EntryPlan& plan, absl::Span<const int64_t> dims
   return Resolver(plan, dims, *out).Run();
 }
 
-Call MakeCall(const Step& step, const Shapes& shapes) {
+Call MakeCall(const Step& step, const Shapes& shapes, std::vector<TensorView>* lists) {
   Call call(*step.op->schema);
   call.attrs = step.attrs;
   for (size_t i = 0; i < step.inputs.size(); ++i) {
     if (step.inputs[i] >= 0) call.inputs[i] = shapes.views[static_cast<size_t>(step.inputs[i])];
   }
+  lists->clear();
+  for (const std::vector<int>& list : step.lists) {
+    for (const int value : list) lists->push_back(shapes.views[static_cast<size_t>(value)]);
+  }
+  size_t begin = 0;
+  for (size_t i = 0; i < step.lists.size(); ++i) {
+    call.lists[i] = std::span(*lists).subspan(begin, step.lists[i].size());
+    begin += step.lists[i].size();
+  }
   return call;
 }
 
 bool OutputsMatch(const Step& step, const Shapes& shapes, const Call& call) {
+  if (step.outputs.size() != static_cast<size_t>(call.num_outputs)) return false;
   for (size_t i = 0; i < step.outputs.size(); ++i) {
     const TensorView& said = shapes.views[static_cast<size_t>(step.outputs[i])];
     if (call.outputs[i].dtype != said.dtype || !SameSizes(call.outputs[i], said)) return false;
@@ -147,6 +158,10 @@ bool OutputsMatch(const Step& step, const Shapes& shapes, const Call& call) {
 
 absl::Status OutputMismatch(const EntryPlan& plan, size_t s, const Shapes& shapes, const Call& call) {
   const Step& step = plan.steps[s];
+  if (step.outputs.size() != static_cast<size_t>(call.num_outputs)) {
+    return Invalid(StepLabel(plan, s), ": the plan names ", step.outputs.size(), " outputs, the operator makes ",
+                   call.num_outputs);
+  }
   for (size_t i = 0; i < step.outputs.size(); ++i) {
     const auto v = static_cast<size_t>(step.outputs[i]);
     const TensorView &said = shapes.views[v], &made = call.outputs[i];
@@ -159,10 +174,11 @@ absl::Status OutputMismatch(const EntryPlan& plan, size_t s, const Shapes& shape
 }
 
 absl::Status CheckSteps(const EntryPlan& plan, const Shapes& shapes) {
+  std::vector<TensorView> lists;
   for (size_t s = 0; s < plan.steps.size(); ++s) {
     const Step& step = plan.steps[s];
     if (step.op == nullptr) continue;
-    Call call = MakeCall(step, shapes);
+    Call call = MakeCall(step, shapes, &lists);
     if (strata::Status status = Infer(*step.op, call); !status.ok()) {
       return Annotate(FromKernel(status), StepLabel(plan, s));
     }

@@ -26,8 +26,9 @@ struct Shapes {
 // unless something is wrong. REQUIRES: dims.size() == plan.signature.dims.size().
 absl::Status ResolveShapes(const EntryPlan& plan, absl::Span<const int64_t> dims, Shapes* out);
 
-// The call of an operator step: attributes and inputs, without memory.
-Call MakeCall(const Step& step, const Shapes& shapes);
+// The call of an operator step: attributes and inputs, without memory of their own. The views of list arguments lie in
+// `lists`, which keeps its memory from call to call.
+Call MakeCall(const Step& step, const Shapes& shapes, std::vector<TensorView>* lists);
 
 // Whether every operator takes its inputs at these shapes and gives what the plan says that it gives.
 absl::Status CheckSteps(const EntryPlan& plan, const Shapes& shapes);

@@ -18,6 +18,11 @@ _EPILOG = """examples:
   strata inspect minilm.bundle --json | jq .ops"""
 
 
+def _input(name):
+    """"t3", "-" for what is absent, "[t3 t4]" for a list."""
+    return f"[{' '.join(name)}]" if isinstance(name, list) else name or "-"
+
+
 def add(commands):
     parser = commands.add_parser("inspect", help="what a bundle holds", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("bundle", metavar="BUNDLE")
@@ -93,7 +98,7 @@ def _show_entry(console, name, layout, entry):
         attrs = " ".join(f"{k}={v}" for k, v in step.get("attrs", {}).items())
         outputs = " ".join(f"{o['name']} {o['dtype']}{_shape(o['shape'])}" for o in step["outputs"])
         kind = step.get("op") or f"({step['view']})"
-        steps.add_row(str(at), kind, Text(" ".join(i or "-" for i in step["inputs"])), Text(attrs), Text(outputs))
+        steps.add_row(str(at), kind, Text(" ".join(map(_input, step["inputs"]))), Text(attrs), Text(outputs))
     console.print(steps)
 
 

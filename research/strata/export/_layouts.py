@@ -11,7 +11,7 @@ def _offsets_inputs(entry):
     for step in entry["steps"]:
         if "op" in step:
             args = ops.schemas[step["op"]].inputs
-            found |= {n for n, a in zip(step["inputs"], args) if a.rule == "offsets" and n in inputs}
+            found |= {n for n, a in zip(step["inputs"], args) if a.rule == "offsets" and n is not None and n in inputs}
     return found
 
 

@@ -133,6 +133,8 @@ class _Lowering:
         args, kwargs = self._arguments(node)
         given = dict(zip(schema.signature, args)) | kwargs
         outputs = [self.build.value(f) for f in (fake if isinstance(fake, (tuple, list)) else [fake])]
+        if schema.mutates:
+            raise ExportError(f"{schema.name} writes to its arguments, which a plan cannot do yet")
         attrs = {a.name: given.get(a.name, a.default) for a in schema.attrs}
         self.build.op(schema, [given.get(a.name) for a in schema.inputs], attrs, outputs)
         self.values[node] = outputs if isinstance(fake, (tuple, list)) else outputs[0]

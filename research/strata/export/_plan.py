@@ -24,6 +24,15 @@ class Value:
         return {"name": self.name, "dtype": self.dtype, "shape": self.shape}
 
 
+def names(step):
+    """The values that a step of a plan reads."""
+    for name in step["inputs"]:
+        if isinstance(name, list):
+            yield from name
+        elif name is not None:
+            yield name
+
+
 class PlanBuilder:
     """Collects one entry point's steps; `finish` drops what no output needs."""
 
@@ -48,6 +57,8 @@ class PlanBuilder:
     def reference(self, value):
         if value is None:
             return None
+        if isinstance(value, (list, tuple)):
+            return [self.reference(v) for v in value]
         if value.constant:
             self.constants[value.name] = value.tensor
             return "$" + value.name
@@ -55,10 +66,7 @@ class PlanBuilder:
 
     def op(self, schema, inputs, attrs, outputs):
         """A step that runs an operator; strided inputs are copied where its schema does not take them."""
-        ready = []
-        for arg, value in zip(schema.inputs, inputs):
-            fits = value is None or value.contiguous or (arg.strided and value.rows_contiguous)
-            ready.append(value if fits else self.copy(value))
+        ready = [self._ready(arg, value) for arg, value in zip(schema.inputs, inputs)]
         words = {a.name: a.decode(attrs.get(a.name, a.default)) for a in schema.attrs}
         self.steps.append({
             "op": schema.name,
@@ -67,6 +75,12 @@ class PlanBuilder:
             "outputs": [o.spec() for o in outputs],
         })
         return outputs
+
+    def _ready(self, arg, value):
+        if isinstance(value, (list, tuple)):
+            return [self._ready(arg, v) for v in value]
+        fits = value is None or value.contiguous or (arg.strided and value.rows_contiguous)
+        return value if fits else self.copy(value)
 
     def view(self, kind, value, output, attrs=None):
         if kind == "reshape" and not value.contiguous:
@@ -90,7 +104,7 @@ class PlanBuilder:
         for step in reversed(self.steps):
             if any(o["name"] in live for o in step["outputs"]):
                 kept.append(step)
-                live |= {name for name in step["inputs"] if name is not None}
+                live |= set(names(step))
         entry = {
             "dims": self.dims.ranges,
             "inputs": [v.spec() for v in self.inputs],
