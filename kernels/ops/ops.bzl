@@ -10,6 +10,7 @@ OPS = {
     "l2_normalize": [],
     "layer_norm": [],
     "linear": [],
+    "mandelbrot": [],
     "reduce": [],
     "reduce_outer": [],
     "rms_norm": ["cuda"],
