@@ -20,6 +20,7 @@ inline constexpr OpSchema kMandelbrot =
         .In("re", "W")
         .In("im", "H")
         .Attr("max_iterations", 1000)
+        .Range(0, 2147483647)
         .Out("counts", "H W", Only(DType::kI32))
         .Batch("H");
 

@@ -60,10 +60,10 @@ struct Storage {
 // What the workers of one call share.
 struct Grid {
   int64_t width, height, max_iterations;
-  int64_t first;   // steps of the scan; what is left after them is a whole number of blocks
-  int64_t blocks;  // after the scan
-  int64_t segments;
   int32_t* counts;
+  int64_t blocks = std::max<int64_t>(0, (max_iterations - kFirst) / kBlock);  // after the scan
+  int64_t first = max_iterations - blocks * kBlock;                           // steps of the scan
+  int64_t segments = (width + kSegment - 1) / kSegment;
   std::atomic<int64_t> next{0};
 };
 
@@ -335,14 +335,9 @@ size_t MandelbrotWorkspace(const Call&, int num_threads) {
 
 void MandelbrotCpu(const OpContext& context, const TensorView& re, const TensorView& im, int64_t max_iterations,
                    const TensorView& counts) {
-  using mandelbrot::kBlock, mandelbrot::kFirst, mandelbrot::kSegment;
   mandelbrot::Grid grid{
-      .width = re.numel(), .height = im.numel(), .max_iterations = std::max<int64_t>(0, max_iterations)};
+      .width = re.numel(), .height = im.numel(), .max_iterations = max_iterations, .counts = counts.Out<int32_t>()};
   if (grid.width == 0 || grid.height == 0) return;
-  grid.blocks = std::max<int64_t>(0, (grid.max_iterations - kFirst) / kBlock);
-  grid.first = grid.max_iterations - grid.blocks * kBlock;
-  grid.segments = (grid.width + kSegment - 1) / kSegment;
-  grid.counts = counts.Out<int32_t>();
   HWY_DYNAMIC_DISPATCH(Mandelbrot)(context, re, im, grid);
 }
 
