@@ -15,6 +15,14 @@
 #include "kernels/ops/mandelbrot/mandelbrot.h"
 #include "kernels/simd/row-inl.h"
 
+// Vectors in arrays must be unrolled to live in registers.
+#undef STRATA_UNROLL
+#if defined(__clang__)
+#define STRATA_UNROLL _Pragma("unroll")
+#else
+#define STRATA_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 #ifndef STRATA_KERNELS_OPS_MANDELBROT_ONCE
 #define STRATA_KERNELS_OPS_MANDELBROT_ONCE
 namespace strata::mandelbrot {
@@ -113,6 +121,7 @@ template <class D, class F = hn::TFromD<D>>
 HWY_INLINE void CountExactly(D d, const F* cr, const F* ci, int64_t most, F* zr, F* zi, F* count) {
   constexpr size_t kLanes = hn::MaxLanes(D());
   hn::Vec<D> r[kExactVectors], i[kExactVectors], n[kExactVectors];
+  STRATA_UNROLL
   for (size_t v = 0; v < kExactVectors; ++v) {
     r[v] = hn::LoadU(d, zr + v * kLanes);
     i[v] = hn::LoadU(d, zi + v * kLanes);
@@ -120,6 +129,7 @@ HWY_INLINE void CountExactly(D d, const F* cr, const F* ci, int64_t most, F* zr,
   }
   for (int64_t step = 0; step < most; ++step) {
     auto any = hn::FirstN(d, 0);
+    STRATA_UNROLL
     for (size_t v = 0; v < kExactVectors; ++v) {
       const auto inside = Inside(d, r[v], i[v]);
       any = hn::Or(any, inside);
@@ -128,6 +138,7 @@ HWY_INLINE void CountExactly(D d, const F* cr, const F* ci, int64_t most, F* zr,
     }
     if (hn::AllFalse(d, any)) break;
   }
+  STRATA_UNROLL
   for (size_t v = 0; v < kExactVectors; ++v) {
     hn::StoreU(r[v], d, zr + v * kLanes);
     hn::StoreU(i[v], d, zi + v * kLanes);
@@ -224,17 +235,20 @@ class Worker {
     const ClockTag du;
     auto& p = group.points;
     hn::Vec<D> r[kVectors], i[kVectors];
+    STRATA_UNROLL
     for (size_t v = 0; v < kVectors; ++v) {
       r[v] = hn::Load(d, p.zr + v * kLanes);
       i[v] = hn::Load(d, p.zi + v * kLanes);
     }
     for (int64_t step = 0; step < kBlock; ++step) {
+      STRATA_UNROLL
       for (size_t v = 0; v < kVectors; ++v) {
         Step(d, r[v], i[v], hn::Load(d, p.cr + v * kLanes), hn::Load(d, p.ci + v * kLanes));
       }
     }
     const auto end = hn::Set(du, now_ + 1);
     auto stay = hn::FirstN(d, kLanes);
+    STRATA_UNROLL
     for (size_t v = 0; v < kVectors; ++v) {
       const auto due = hn::RebindMask(d, hn::Eq(hn::Load(du, group.deadline + v * kLanes), end));
       stay = hn::And(stay, hn::AndNot(due, Inside(d, r[v], i[v])));
@@ -244,6 +258,7 @@ class Worker {
       std::copy_n(p.zr, kSize, m_.old_zr);
       std::copy_n(p.zi, kSize, m_.old_zi);
     }
+    STRATA_UNROLL
     for (size_t v = 0; v < kVectors; ++v) {
       hn::Store(r[v], d, p.zr + v * kLanes);
       hn::Store(i[v], d, p.zi + v * kLanes);
@@ -255,6 +270,7 @@ class Worker {
     const D d;
     const ClockTag du;
     auto& p = group.points;
+    STRATA_UNROLL
     for (size_t v = 0; v < kVectors; ++v) {
       const size_t base = v * kLanes;
       const auto inside = Inside(d, hn::Load(d, p.zr + base), hn::Load(d, p.zi + base));
