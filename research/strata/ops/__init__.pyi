@@ -78,6 +78,9 @@ def linear(
 def linear_backward(grad_y: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """gradients of linear without an activation"""
 
+def mandelbrot(re: Tensor, im: Tensor, max_iterations: int = 1000) -> Tensor:
+    """counts[h, w] = the first n with |z_n|^2 > 4 in z' = z^2 + (re[w] + i im[h]), at most max_iterations"""
+
 def reduce(
     x: Tensor,
     operation: Literal["sum", "mean", "max", "min", "sum_squares", "var", "std"] | int = "sum",
