@@ -93,7 +93,7 @@ bool BindDim(Bound& b, const DimExpr& expr, int64_t size) {
 }
 
 Status CheckStrides(const Bound& b, const ArgSpec& arg, const TensorView& view) {
-  if (arg.strided ? HasContiguousRows(view) : IsContiguous(view)) return {};
+  if (TakesStrides(arg, view)) return {};
   return InvalidArgument(Where(b.schema, arg) + " has strides that the kernel does not take, wanted " +
                          (arg.strided ? "neighbouring elements in the last dim" : "a contiguous tensor"));
 }

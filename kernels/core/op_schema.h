@@ -50,11 +50,12 @@ struct ArgSpec {
   std::string_view dims_text;
   TypeSpec type = kFloats;
   bool optional = false;
-  bool strided = false;  // the kernel takes any strides as long as the last dim is contiguous
-  bool leading = false;  // begins with `*`
-  bool list = false;     // any number of tensors, each with these dims on its own
-  bool mutated = false;  // the kernel writes to it; it is contiguous and never copied
-  int rank = 0;          // of the part after `*`
+  bool strided = false;      // the kernel takes any strides as long as the last dim is contiguous
+  bool any_strides = false;  // the kernel takes any strides, 0 included
+  bool leading = false;      // begins with `*`
+  bool list = false;         // any number of tensors, each with these dims on its own
+  bool mutated = false;      // the kernel writes to it; it is contiguous and never copied
+  int rank = 0;              // of the part after `*`
   std::array<DimExpr, kMaxRank> dims{};
   ValueRule rule = ValueRule::kNone;
   int bound = -1;  // index of the dim that kIndex and kOffsets refer to
@@ -136,6 +137,13 @@ struct OpSchema {
   constexpr OpSchema Strided(std::string_view arg, std::string_view dims, TypeSpec type = kFloats) const {
     OpSchema s = *this;
     s.AddInput(arg, dims, type).strided = true;
+    return s;
+  }
+  // An input tensor whose strides are all free: an expansion, a permutation, a slice with steps.
+  constexpr OpSchema AnyStrides(std::string_view arg, std::string_view dims, TypeSpec type = kFloats) const {
+    OpSchema s = *this;
+    ArgSpec& spec = s.AddInput(arg, dims, type);
+    spec.strided = spec.any_strides = true;
     return s;
   }
   // A list of one or more tensors, each with `dims` of its own. Lists of one op pair up: they have equal lengths, and
@@ -303,6 +311,11 @@ constexpr OpSchema Op(std::string_view name) {
   OpSchema s;
   s.name = name;
   return s;
+}
+
+// True where the argument's kernel takes the strides of `view`.
+inline bool TakesStrides(const ArgSpec& arg, const TensorView& view) {
+  return arg.any_strides || (arg.strided ? HasContiguousRows(view) : IsContiguous(view));
 }
 
 }  // namespace strata

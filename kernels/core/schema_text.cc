@@ -56,6 +56,7 @@ std::string ArgJson(const OpSchema& schema, const ArgSpec& arg) {
                     ", \"optional\": " + (arg.optional ? "true" : "false") +
                     ", \"strided\": " + (arg.strided ? "true" : "false") + ", \"rule\": " + Quoted(RuleText(arg.rule));
   // Left out where they do not hold, so that the hashes of operators older than they are stay.
+  if (arg.any_strides) out += ", \"any_strides\": true";
   if (arg.list) out += ", \"list\": true";
   if (arg.mutated) out += ", \"mutated\": true";
   if (arg.bound >= 0) out += ", \"bound\": " + Quoted(schema.dim_names[static_cast<size_t>(arg.bound)]);

@@ -186,6 +186,14 @@ struct Maker {
   }
 
   void Fill(const ArgSpec& arg, TensorView& view) {
+    if (arg.any_strides && view.rank > 1 && random() % 3 == 0) {
+      // A transposition: the first dim is innermost in memory.
+      for (int64_t d = 0, step = 1; d < view.rank; step *= view.size(static_cast<int>(d++))) {
+        view.strides[static_cast<size_t>(d)] = step;
+      }
+      sample.Allocate(view, static_cast<int>(random() % 3));
+      return FillValues(arg, view, 0, view.numel(), random, options.specials);
+    }
     const int64_t gap = arg.strided && view.rank > 1 ? static_cast<int64_t>(random() % 3) * 4 : 0;
     if (gap > 0) {
       // A slice of a wider tensor: the outermost rows lie further apart.

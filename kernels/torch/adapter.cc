@@ -59,7 +59,7 @@ void ReadTensor(const OpSchema& schema, const ArgSpec& arg, const DeviceHooks& h
   view.dtype = *known;
   ReadShape(schema, arg, tensor, view);
   // A mutated argument that is not contiguous is left to Infer, which refuses it: a copy would take the changes.
-  if (!arg.mutated && !(arg.strided ? HasContiguousRows(view) : IsContiguous(view))) {
+  if (!arg.mutated && !TakesStrides(arg, view)) {
     tensor = Contiguous(tensor);
     ReadShape(schema, arg, tensor, view);
   }

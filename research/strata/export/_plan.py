@@ -79,7 +79,8 @@ class PlanBuilder:
     def _ready(self, arg, value):
         if isinstance(value, (list, tuple)):
             return [self._ready(arg, v) for v in value]
-        fits = value is None or value.contiguous or (arg.strided and value.rows_contiguous)
+        fits = (value is None or value.contiguous or arg.any_strides or
+                (arg.strided and value.rows_contiguous))
         return value if fits else self.copy(value)
 
     def view(self, kind, value, output, attrs=None):

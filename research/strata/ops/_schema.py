@@ -20,6 +20,7 @@ class Arg:
     bound: str | None
     list: bool = False
     mutated: bool = False
+    any_strides: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +86,7 @@ def _arg(raw):
     return Arg(
         raw["name"], leading, tuple(dims[leading:]), tuple(raw["dtypes"]), raw["type"], raw["optional"],
         raw["strided"], raw["rule"], raw.get("bound"), raw.get("list", False), raw.get("mutated", False),
+        raw.get("any_strides", False),
     )
 
 
