@@ -14,6 +14,7 @@ OPS = {
     "reduce": [],
     "reduce_outer": [],
     "rms_norm": ["cuda"],
+    "rotary": [],
     "segment_pool": [],
     "segment_positions": [],
     "softmax": [],

@@ -57,8 +57,12 @@ class Call:
         return dataclasses.replace(self, args=tuple(convert(a, dtype) for a in self.args))
 
     def with_gradients(self):
-        """The same call on leaves that require gradients, where they are floating-point."""
-        leaves = (a if a is None or not a.is_floating_point() else a.detach().requires_grad_() for a in self.args)
+        """The same call on leaves that require gradients, where they are of the schema's letter T: others are no
+        parameters (the tables of rotary)."""
+        leaves = (
+            a if a is None or spec.type != "T" else a.detach().requires_grad_()
+            for a, spec in zip(self.args, self.schema.inputs)
+        )
         return dataclasses.replace(self, args=tuple(leaves))
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "ModuleList",
     "Parameter",
     "RmsNorm",
+    "Rotary",
     "SegmentPool",
     "Sequential",
     "Softmax",
@@ -117,6 +118,42 @@ class Attention(nn.Module):
         q, k, v = (project(x).view(heads) for project in (self.query, self.key, self.value))
         mixed = ops.attention(q, k, v, cu_seqlens, 1 / math.sqrt(heads[2]), self.causal)
         return self.output(mixed.view(x.shape))
+
+
+class Rotary(nn.Module):
+    """Rotary position embedding of x [..., H, D] for `positions` [...], which are below `length`.
+
+    The first `width` elements of every head turn (all D where `width` is D), in pairs: "half" puts element i beside
+    i + width / 2, as Llama does, "interleaved" beside its neighbour, as GPT-J does. The tables of angles are no
+    parameters; they stay float32 when the module becomes bfloat16.
+    """
+
+    def __init__(self, width, length, theta=10000.0, pairs="half"):
+        super().__init__()
+        if width % 2:
+            raise ValueError(f"Rotary: width {width} is odd")
+        self.width, self.length, self.theta, self.pairs = width, length, theta, pairs
+        self.register_buffer("cos", torch.empty(0), persistent=False)
+        self.register_buffer("sin", torch.empty(0), persistent=False)
+        self._make_tables()
+
+    def _make_tables(self):
+        # In float64, so that far positions are exact; only then rounded.
+        dtype = torch.float64 if self.cos.dtype == torch.float64 else torch.float32
+        rates = self.theta ** (-torch.arange(0, self.width, 2, dtype=torch.float64) / self.width)
+        turns = torch.arange(self.length, dtype=torch.float64)[:, None] * rates
+        self.cos, self.sin = (t.to(self.cos.device, dtype) for t in (turns.cos(), turns.sin()))
+
+    def _apply(self, fn, recurse=True):
+        super()._apply(fn, recurse)
+        self._make_tables()
+        return self
+
+    def forward(self, x: Tensor, positions: Tensor) -> Tensor:
+        return ops.rotary(x, self.cos, self.sin, positions, self.pairs)
+
+    def extra_repr(self):
+        return f"{self.width}, length={self.length}, theta={self.theta}, pairs={self.pairs}"
 
 
 class SegmentPool(nn.Module):

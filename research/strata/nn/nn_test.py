@@ -108,3 +108,31 @@ def test_cross_entropy_and_its_gradient():
     (got,) = torch.autograd.grad(nn.CrossEntropyLoss()(logits, target), logits)
     (want,) = torch.autograd.grad(torch.nn.CrossEntropyLoss()(logits, target), logits)
     torch.testing.assert_close(got, want)
+
+
+@pytest.mark.parametrize("pairs", ["half", "interleaved"])
+def test_rotary_scores_depend_on_the_distance_alone(pairs):
+    rotary = nn.Rotary(12, 64, pairs=pairs).double()
+    q, k = torch.randn(2, 1, 3, 16, dtype=torch.float64)
+    at = lambda position: torch.tensor([position])  # noqa: E731
+    score = lambda m, n: (rotary(q, at(m)) * rotary(k, at(n))).sum(-1)  # noqa: E731
+    torch.testing.assert_close(score(20, 13), score(57, 50), rtol=1e-12, atol=1e-12)
+    assert not torch.allclose(score(20, 13), score(20, 14))
+    assert torch.equal(rotary(q, at(0)), q)
+
+
+def test_rotary_is_llamas():
+    from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+    rotary, q, positions = nn.Rotary(32, 100), torch.randn(2, 7, 3, 32), torch.arange(7).expand(2, 7)
+    cos, sin = (torch.cat([t, t], dim=-1)[positions] for t in (rotary.cos, rotary.sin))
+    want, _ = apply_rotary_pos_emb(q, q, cos, sin, unsqueeze_dim=2)
+    torch.testing.assert_close(rotary(q, positions), want, rtol=1e-6, atol=1e-6)
+
+
+def test_rotary_keeps_its_tables_when_the_model_becomes_bfloat16():
+    rotary = nn.Rotary(8, 10)
+    table = rotary.cos.clone()
+    y = rotary.bfloat16()(torch.randn(3, 2, 8, dtype=torch.bfloat16), torch.arange(3))
+    assert y.dtype == torch.bfloat16 and torch.equal(rotary.cos, table)
+    assert rotary.double().cos.dtype == torch.float64

@@ -119,6 +119,24 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-06) -> Tensor:
 def rms_norm_backward(grad_y: Tensor, x: Tensor, weight: Tensor, eps: float = 1e-06) -> tuple[Tensor, Tensor]:
     """gradients of rms_norm"""
 
+def rotary(
+    x: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    positions: Tensor,
+    pairs: Literal["half", "interleaved"] | int = "half",
+) -> Tensor:
+    """y = x with pairs of elements turned by their token's angles"""
+
+def rotary_backward(
+    grad_y: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    positions: Tensor,
+    pairs: Literal["half", "interleaved"] | int = "half",
+) -> Tensor:
+    """gradient of rotary"""
+
 def segment_pool(x: Tensor, cu_seqlens: Tensor, mode: Literal["mean", "sum", "max", "first"] | int = "mean") -> Tensor:
     """y[b] = mean, sum, maximum or first of x[n] over cu_seqlens[b] <= n < cu_seqlens[b + 1]"""
 
