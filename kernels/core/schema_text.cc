@@ -31,35 +31,27 @@ std::string_view RuleText(ValueRule rule) {
   return kRules[static_cast<size_t>(rule)];
 }
 
-std::string Quoted(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
 std::string DTypeList(DTypeSet set) {
   std::string out = "[";
   for (int i = 0; i < kNumDTypes; ++i) {
     if (!Contains(set, static_cast<DType>(i))) continue;
-    out += (out.size() > 1 ? ", " : "") + Quoted(NameOf(static_cast<DType>(i)));
+    out += (out.size() > 1 ? ", " : "") + JsonText(NameOf(static_cast<DType>(i)));
   }
   return out + "]";
 }
 
 std::string ArgJson(const OpSchema& schema, const ArgSpec& arg) {
-  std::string out = "{\"name\": " + Quoted(arg.name) + ", \"dims\": " + Quoted(arg.dims_text) +
+  std::string out = "{\"name\": " + JsonText(arg.name) + ", \"dims\": " + JsonText(arg.dims_text) +
                     ", \"dtypes\": " + DTypeList(arg.type.set) +
-                    ", \"type\": " + Quoted(arg.type.letter ? std::string(1, arg.type.letter) : std::string()) +
+                    ", \"type\": " + JsonText(arg.type.letter ? std::string(1, arg.type.letter) : std::string()) +
                     ", \"optional\": " + (arg.optional ? "true" : "false") +
-                    ", \"strided\": " + (arg.strided ? "true" : "false") + ", \"rule\": " + Quoted(RuleText(arg.rule));
+                    ", \"strided\": " + (arg.strided ? "true" : "false") +
+                    ", \"rule\": " + JsonText(RuleText(arg.rule));
   // Left out where they do not hold, so that the hashes of operators older than they are stay.
   if (arg.any_strides) out += ", \"any_strides\": true";
   if (arg.list) out += ", \"list\": true";
   if (arg.mutated) out += ", \"mutated\": true";
-  if (arg.bound >= 0) out += ", \"bound\": " + Quoted(schema.dim_names[static_cast<size_t>(arg.bound)]);
+  if (arg.bound >= 0) out += ", \"bound\": " + JsonText(schema.dim_names[static_cast<size_t>(arg.bound)]);
   return out + "}";
 }
 
@@ -68,8 +60,8 @@ std::string AttrJson(const AttrSpec& attr) {
   if (attr.kind == AttrKind::kBool) value = attr.default_value.i ? "true" : "false";
   std::string range;
   if (attr.ranged) range = ", \"low\": " + FloatText(attr.low) + ", \"high\": " + FloatText(attr.high);
-  return "{\"name\": " + Quoted(attr.name) + ", \"kind\": " + Quoted(KindText(attr.kind)) + ", \"default\": " + value +
-         ", \"choices\": " + Quoted(attr.choices) + range + "}";
+  return "{\"name\": " + JsonText(attr.name) + ", \"kind\": " + JsonText(KindText(attr.kind)) +
+         ", \"default\": " + value + ", \"choices\": " + JsonText(attr.choices) + range + "}";
 }
 
 template <class Items, class F>
@@ -97,6 +89,16 @@ std::string TorchArg(const ArgSpec& arg, int index) {
 }
 
 }  // namespace
+
+std::string JsonText(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    // Messages are one line; a control character could only come from a caller's text.
+    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return out + "\"";
+}
 
 std::string DTypeSetText(DTypeSet set) {
   std::string out;
@@ -147,15 +149,16 @@ std::string SchemaJson(const OpDef& op) {
   const auto arg = [&](const ArgSpec& a) { return ArgJson(s, a); };
   std::string rows;
   for (const Variant& row : op.variants) {
-    rows += (rows.empty() ? "" : ", ") + ("{\"name\": " + Quoted(row.name)) +
-            ", \"device\": " + Quoted(row.device == DeviceType::kCpu ? "cpu" : "cuda") +
-            ", \"numerics\": " + Quoted(row.numerics) + ", \"needs\": " + Quoted(row.needs) + "}";
+    rows += (rows.empty() ? "" : ", ") + ("{\"name\": " + JsonText(row.name)) +
+            ", \"device\": " + JsonText(row.device == DeviceType::kCpu ? "cpu" : "cuda") +
+            ", \"numerics\": " + JsonText(row.numerics) + ", \"needs\": " + JsonText(row.needs) + "}";
   }
-  return "{\"name\": " + Quoted(s.name) + ", \"doc\": " + Quoted(s.doc) + ", \"torch\": " + Quoted(TorchSchema(s)) +
-         ", \"hash\": " + Quoted(SchemaHash(s)) + ", \"batch\": " + Quoted(s.batch) +
-         ", \"segments\": " + Quoted(s.segments) + ", \"rules\": " + Quoted(SizeRules(s)) + ",\n  \"inputs\": [" +
-         Join(s.inputs, s.num_inputs, arg) + "],\n  \"attrs\": [" + Join(s.attrs, s.num_attrs, AttrJson) +
-         "],\n  \"outputs\": [" + Join(s.outputs, s.num_outputs, arg) + "],\n  \"variants\": [" + rows +
+  return "{\"name\": " + JsonText(s.name) + ", \"doc\": " + JsonText(s.doc) +
+         ", \"torch\": " + JsonText(TorchSchema(s)) + ", \"hash\": " + JsonText(SchemaHash(s)) +
+         ", \"batch\": " + JsonText(s.batch) + ", \"segments\": " + JsonText(s.segments) +
+         ", \"rules\": " + JsonText(SizeRules(s)) + ",\n  \"inputs\": [" + Join(s.inputs, s.num_inputs, arg) +
+         "],\n  \"attrs\": [" + Join(s.attrs, s.num_attrs, AttrJson) + "],\n  \"outputs\": [" +
+         Join(s.outputs, s.num_outputs, arg) + "],\n  \"variants\": [" + rows +
          "], \"prepare\": " + std::to_string(op.prepare.input) + "}";
 }
 

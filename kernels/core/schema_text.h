@@ -2,10 +2,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "kernels/core/op_def.h"
 
 namespace strata {
+
+// A JSON string.
+std::string JsonText(std::string_view text);
 
 // "float32, bfloat16 or float64"
 std::string DTypeSetText(DTypeSet set);

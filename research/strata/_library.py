@@ -31,10 +31,11 @@ def find(name):
 
 
 def load():
-    """Registers `torch.ops.strata.*` and returns the table of operators as a list of dicts."""
+    """Registers `torch.ops.strata.*`. Returns the table of operators as a list of dicts, and the library for ctypes."""
     path = find("libstrata_cpu.so")
     torch.ops.load_library(path)
-    table = ctypes.CDLL(path).strata_schemas_json
+    library = ctypes.CDLL(path)
+    table = library.strata_schemas_json
     table.restype = ctypes.c_char_p
     if torch.version.cuda is not None:
         # A torch built for CUDA loads it on a machine without a GPU, too.
@@ -42,4 +43,4 @@ def load():
             torch.ops.load_library(find("libstrata_cuda.so"))
         except ImportError:
             pass  # built without a CUDA toolkit: CPU alone
-    return json.loads(table())
+    return json.loads(table()), library

@@ -46,12 +46,23 @@ class Plan:
     def _size(dim, dims):
         return dim if isinstance(dim, int) else evaluate(dim, dims)
 
-    @torch.no_grad()
+    def numerics(self, **inputs):
+        """The numerics classes of the rows that run on this machine."""
+        found = set()
+        self._run(inputs, lambda step, args: found.add(_row(step, args).numerics))
+        return sorted(found)
+
     def __call__(self, **inputs):
+        return self._run(inputs, lambda step, args: None)
+
+    @torch.no_grad()
+    def _run(self, inputs, visit):
         dims, values = self._bind(inputs)
         for step in self.entry["steps"]:
             args = [_argument(name, values) for name in step["inputs"]]
             shape = [self._size(d, dims) for d in step["outputs"][0]["shape"]]
+            if "op" in step:
+                visit(step, args)
             made = _run_op(step, args) if "op" in step else _run_view(step, args[0], shape, dims)
             for spec, tensor in zip(step["outputs"], made if isinstance(made, (tuple, list)) else (made,)):
                 wanted = [self._size(d, dims) for d in spec["shape"]]
@@ -66,6 +77,10 @@ def _argument(name, values):
     if isinstance(name, list):
         return [values[n] for n in name]
     return None if name is None else values[name]
+
+
+def _row(step, args):
+    return ops.which(step["op"], *args, **step["attrs"]).row
 
 
 def _run_op(step, args):

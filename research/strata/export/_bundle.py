@@ -17,7 +17,7 @@ from ._errors import ExportError
 FORMAT_VERSION = 1
 
 
-def _manifest(name, entry_name, entry, layout, embeddings, provenance, description, version):
+def _manifest(name, entry_name, entry, layout, numerics, embeddings, provenance, description, version):
     used = sorted({step["op"] for step in entry["steps"] if "op" in step})
     manifest = {
         "format": "strata-bundle",
@@ -28,7 +28,7 @@ def _manifest(name, entry_name, entry, layout, embeddings, provenance, descripti
         "entry_points": {entry_name: layout},
         "default_entry_point": entry_name,
         "ops": {op: ops.schemas[op].hash for op in used},
-        "numerics": sorted({ops.schemas[op].variants[0]["numerics"] for op in used}),
+        "numerics": numerics,
         "provenance": provenance | {"strata": _version(), "torch": torch.__version__.split("+")[0], "created": _now()},
     }
     if embeddings:
@@ -64,7 +64,7 @@ def _dump(path, value):
     path.write_text(text + "\n")
 
 
-def write(path, *, name, entry_name, entry, weights, layout, cases, tokenizer=None, embeddings=None,
+def write(path, *, name, entry_name, entry, weights, layout, cases, numerics, tokenizer=None, embeddings=None,
           description="", version="1", provenance=None):
     """Writes the folder `path`. An existing bundle there is replaced whole; anything else there is an error."""
     path = pathlib.Path(path)
@@ -75,7 +75,7 @@ def write(path, *, name, entry_name, entry, weights, layout, cases, tokenizer=No
     path.parent.mkdir(parents=True, exist_ok=True)
     made = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        manifest = _manifest(name, entry_name, entry, layout, embeddings, provenance or {}, description, version)
+        manifest = _manifest(name, entry_name, entry, layout, numerics, embeddings, provenance or {}, description, version)
         if tokenizer is not None:
             shutil.copyfile(tokenizer, made / "tokenizer.json")
         _dump(made / "manifest.json", manifest)

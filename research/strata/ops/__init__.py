@@ -11,10 +11,12 @@ import pathlib
 import torch
 
 from .. import _library
-from . import _autograd, _fake, _front, _prepared, _schema
+from . import _autograd, _fake, _front, _prepared, _schema, _tuning, _which
 from ._prepared import prepared_weights
 
-schemas = _schema.parse(_library.load())
+_table, _native = _library.load()
+schemas = _schema.parse(_table)
+_native = _which.Library(_native)
 
 
 def definition(name):
@@ -31,6 +33,17 @@ def definition(name):
             return module
     return None
 
+
+def which(name, *args, **attrs):
+    """Which row of operator `name` (or of its front function) would run this call on this machine, and why not the ones
+    before it. Tensors may be on the "meta" device: no data is read.
+
+    Returns: a Choice: `.row` is the row that runs, `print` shows all. Raises RuntimeError as the call would.
+    """
+    return _native.which(schemas[getattr(name, "__name__", name)], *args, **attrs)
+
+
+load_tuning = _native.load_tuning
 
 caches = {}  # of prepared weights, by operator
 
@@ -53,4 +66,6 @@ def _install(schema):
 for _name, _value in schemas.items():
     globals()[_name] = _install(_value)
 
-__all__ = ["definition", "prepared_weights", "schemas", *schemas]
+_tuning.load_default(load_tuning)
+
+__all__ = ["definition", "load_tuning", "prepared_weights", "schemas", "which", *schemas]

@@ -21,10 +21,13 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ._schema import Schema
+from ._which import Choice
 
 schemas: dict[str, Schema]
 
 def definition(name: str) -> ModuleType | None: ...
+def which(name: str | Callable[..., Any], *args: Any, **attrs: Any) -> Choice: ...
+def load_tuning(text: str) -> None: ...
 def prepared_weights(enabled: bool) -> AbstractContextManager[None]: ...
 
 # An operator that is newer than this file.

@@ -17,7 +17,9 @@ def test_what_the_stub_file_says_is_still_true():
 def test_the_stub_has_the_signature_of_every_front_function():
     tree = ast.parse(stubs.text())
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    assert set(functions) == set(ops.schemas) | {"definition", "prepared_weights", "__getattr__"}
+    assert set(functions) == set(ops.schemas) | {
+        "definition", "load_tuning", "prepared_weights", "which", "__getattr__"
+    }
     for name in ops.schemas:
         parameters = inspect.signature(getattr(ops, name)).parameters
         arguments = functions[name].args
