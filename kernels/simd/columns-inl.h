@@ -10,7 +10,12 @@
 #define STRATA_KERNELS_SIMD_COLUMNS_INL_H_
 #endif
 
+#include <array>
+
+#include "kernels/core/op_context.h"
 #include "kernels/simd/row-inl.h"
+#include "kernels/simd/row_blocks.h"
+#include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -49,6 +54,37 @@ HWY_INLINE void SumDown(D d, size_t rows, size_t width, Term term, Put put) {
   }
   for (; c + kLanes <= width; c += kLanes) SumDownAt(d, rows, At<D>{d, c}, term, put);
   if (c < width) SumDownAt(d, rows, AtTail<D>{d, c, width - c}, term, put);
+}
+
+// Work on rows with sums down them, in one pass over memory (row_blocks.h): calls row(r, sums) for every row, on all
+// threads, where sums[0..kSums * width) is what row r adds its terms to; then outs[i][c] = the sum over all rows.
+// Workspace: RowSumsBytes().
+template <class T, size_t kSums, class Row>
+void ForRowsAndSums(const OpContext& context, int64_t rows, int64_t width, bool stream, std::array<T*, kSums> outs,
+                    Row row) {
+  using F = ComputeType<T>;
+  F* partial = reinterpret_cast<F*>(context.workspace);
+  const int64_t blocks = RowBlocks(rows), pitch = static_cast<int64_t>(kSums) * width;
+  ParallelChunks(*context.parallel, blocks, RowGrain(width * kRowBlock), [&](int, int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      F* sums = partial + block * pitch;
+      std::fill(sums, sums + pitch, F(0));
+      for (int64_t r = block * kRowBlock; r < std::min(rows, (block + 1) * kRowBlock); ++r) row(r, sums);
+    }
+    if (stream) hwy::FlushStream();
+  });
+  const hn::ScalableTag<F> d;
+  ParallelChunks(*context.parallel, width, RowGrain(blocks * static_cast<int64_t>(kSums)),
+                 [&](int, int64_t begin, int64_t end) HWY_ATTR {
+                   for (size_t i = 0; i < kSums; ++i) {
+                     const F* in = partial + static_cast<int64_t>(i) * width + begin;
+                     T* out = outs[i] + begin;
+                     SumDown(
+                         d, static_cast<size_t>(blocks), static_cast<size_t>(end - begin),
+                         [&](auto at, size_t b) HWY_ATTR { return at(in + b * static_cast<size_t>(pitch)); },
+                         [&](auto at, auto sum) HWY_ATTR { at.Put(sum, out); });
+                   }
+                 });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -15,6 +15,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -156,7 +157,7 @@ struct AtTail {
 
 // The lanes of v in one: 8 from 16, 4 from 8, ...
 template <class D, class Combine>
-HWY_INLINE hn::TFromD<D> FoldLanes([[maybe_unused]] D d, hn::Vec<D> v, Combine combine) {
+HWY_INLINE hn::TFromD<D> FoldLanes([[maybe_unused]] D d, hn::Vec<D> v, [[maybe_unused]] Combine combine) {
   if constexpr (hn::MaxLanes(D()) == 1) {
     return hn::GetLane(v);
   } else {
@@ -165,39 +166,60 @@ HWY_INLINE hn::TFromD<D> FoldLanes([[maybe_unused]] D d, hn::Vec<D> v, Combine c
   }
 }
 
-// Folds [0, n) into 64 virtual lanes with `step(acc, at)`, and the lanes into one number with `combine`.
-template <class D, class Step, class Combine>
-HWY_INLINE hn::TFromD<D> LaneFold(D d, size_t n, hn::TFromD<D> start, Step step, Combine combine) {
+// Folds [0, n) into 64 virtual lanes of kFolds accumulators with `step(acc, at)`, where acc is an array of kFolds
+// vectors, and the lanes into kFolds numbers with `combine`.
+template <size_t kFolds, class D, class Step, class Combine>
+HWY_INLINE std::array<hn::TFromD<D>, kFolds> LaneFolds(D d, size_t n, hn::TFromD<D> start, Step step, Combine combine) {
   constexpr size_t kLanes = hn::MaxLanes(D()), kVectors = kVirtualLanes / kLanes;
   // Unrolled, and indexed by constants alone: else the accumulators would live in memory.
-  hn::Vec<D> acc[kVectors];
+  hn::Vec<D> acc[kVectors][kFolds];
   STRATA_UNROLL
-  for (size_t r = 0; r < kVectors; ++r) acc[r] = hn::Set(d, start);
+  for (size_t r = 0; r < kVectors; ++r) {
+    STRATA_UNROLL
+    for (size_t f = 0; f < kFolds; ++f) acc[r][f] = hn::Set(d, start);
+  }
   size_t i = 0;
   for (; i + kVirtualLanes <= n; i += kVirtualLanes) {
     STRATA_UNROLL
-    for (size_t r = 0; r < kVectors; ++r) acc[r] = step(acc[r], At<D>{d, i + r * kLanes});
+    for (size_t r = 0; r < kVectors; ++r) step(acc[r], At<D>{d, i + r * kLanes});
   }
   if (i < n) {
     STRATA_UNROLL
     for (size_t r = 0; r < kVectors; ++r) {
       // Whole vectors, too, as tails: one copy of `step` less.
       const size_t at = i + r * kLanes;
-      if (at < n) acc[r] = step(acc[r], AtTail<D>{d, at, std::min(n - at, kLanes)});
+      if (at < n) step(acc[r], AtTail<D>{d, at, std::min(n - at, kLanes)});
     }
   }
+  std::array<hn::TFromD<D>, kFolds> out;
   STRATA_UNROLL
-  for (size_t half = kVectors / 2; half > 0; half /= 2) {
+  for (size_t f = 0; f < kFolds; ++f) {
     STRATA_UNROLL
-    for (size_t r = 0; r < half; ++r) acc[r] = combine(acc[r], acc[r + half]);
+    for (size_t half = kVectors / 2; half > 0; half /= 2) {
+      STRATA_UNROLL
+      for (size_t r = 0; r < half; ++r) acc[r][f] = combine(acc[r][f], acc[r + half][f]);
+    }
+    out[f] = FoldLanes(d, acc[0][f], combine);
   }
-  return FoldLanes(d, acc[0], combine);
+  return out;
+}
+
+// One accumulator: `step(acc, at)` returns the new one.
+template <class D, class Step, class Combine>
+HWY_INLINE hn::TFromD<D> LaneFold(D d, size_t n, hn::TFromD<D> start, Step step, Combine combine) {
+  return LaneFolds<1>(d, n, start, [&](hn::Vec<D>* acc, auto at) HWY_ATTR { acc[0] = step(acc[0], at); }, combine)[0];
+}
+
+// Several sums in one pass: step adds a term to each of acc[0..kSums).
+template <size_t kSums, class D, class Step>
+HWY_INLINE std::array<hn::TFromD<D>, kSums> LaneSums(D d, size_t n, Step step) {
+  return LaneFolds<kSums>(d, n, hn::TFromD<D>(0), step, [](auto a, auto b) HWY_ATTR { return hn::Add(a, b); });
 }
 
 // step: acc + term. A term must be zero above the tail (loads are; see At::Keep).
 template <class D, class Step>
 HWY_INLINE hn::TFromD<D> LaneSum(D d, size_t n, Step step) {
-  return LaneFold(d, n, hn::TFromD<D>(0), step, [](auto a, auto b) { return hn::Add(a, b); });
+  return LaneFold(d, n, hn::TFromD<D>(0), step, [](auto a, auto b) HWY_ATTR { return hn::Add(a, b); });
 }
 
 // The largest element of p[0..n), -inf for none. A NaN may be passed over: callers must see it in what they do next.
@@ -206,8 +228,8 @@ HWY_INLINE hn::TFromD<D> LaneMax(D d, size_t n, const T* p) {
   const auto lowest = hn::Set(d, -std::numeric_limits<hn::TFromD<D>>::infinity());
   return LaneFold(
       d, n, -std::numeric_limits<hn::TFromD<D>>::infinity(),
-      [&](auto acc, auto at) { return hn::Max(acc, at.KeepOr(at(p), lowest)); },
-      [](auto a, auto b) { return hn::Max(a, b); });
+      [&](auto acc, auto at) HWY_ATTR { return hn::Max(acc, at.KeepOr(at(p), lowest)); },
+      [](auto a, auto b) HWY_ATTR { return hn::Max(a, b); });
 }
 
 // Calls visit(at) for every vector of [0, n), the last one perhaps in part.

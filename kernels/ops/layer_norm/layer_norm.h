@@ -37,7 +37,7 @@ void LayerNormCpu(const OpContext&, const TensorView& x, const TensorView& weigh
 void LayerNormBackwardRef(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
                           double eps, const TensorView& grad_x, const TensorView& grad_weight,
                           const TensorView& grad_bias);
-// Workspace: two float64 a row.
+// Workspace: RowSumsBytes(x, 2).
 void LayerNormBackwardCpu(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
                           double eps, const TensorView& grad_x, const TensorView& grad_weight,
                           const TensorView& grad_bias);

@@ -8,6 +8,7 @@
 #include "kernels/ops/layer_norm/layer_norm.h"
 #include "kernels/simd/columns-inl.h"
 #include "kernels/simd/row-inl.h"
+#include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -19,7 +20,7 @@ struct RowStats {
 };
 
 template <class F, class T>
-RowStats<F> StatsOf(const T* x, size_t width, double eps) {
+HWY_INLINE RowStats<F> StatsOf(const T* x, size_t width, double eps) {
   const hn::ScalableTag<F> d;
   const F count = static_cast<F>(width);
   const F mean = LaneSum(d, width, [&](auto acc, auto at) HWY_ATTR { return hn::Add(acc, at(x)); }) / count;
@@ -38,72 +39,57 @@ void Forward(const OpContext& context, const TensorView& x, const TensorView& we
   const hn::ScalableTag<F> d;
   const size_t width = static_cast<size_t>(x.size(-1));
   const T *w = weight.In<T>(), *b = bias.In<T>();
-  const int64_t grain = 1 + 16384 / (x.size(-1) + 1);
-  ParallelChunks(*context.parallel, x.rows(), grain, [&](int, int64_t begin, int64_t end) HWY_ATTR {
-    for (int64_t r = begin; r < end; ++r) {
-      const T* row = x.In<T>() + r * x.size(-1);
-      const RowStats<F> stats = StatsOf<F>(row, width, eps);
-      const auto mean = hn::Set(d, stats.mean), scale = hn::Set(d, stats.scale);
-      Map(d, width, y.Out<T>() + r * x.size(-1),
-          [&](auto at) HWY_ATTR { return hn::MulAdd(hn::Mul(hn::Sub(at(row), mean), scale), at(w), at(b)); });
-    }
+  const bool stream = Streams<T>(y.data, x.numel(), x.size(-1));
+  ForRows(*context.parallel, x.rows(), x.size(-1), stream, [&](int64_t r) HWY_ATTR {
+    const T* row = x.In<T>() + r * x.size(-1);
+    const RowStats<F> stats = StatsOf<F>(row, width, eps);
+    const auto mean = hn::Set(d, stats.mean), scale = hn::Set(d, stats.scale);
+    const auto normal = [&](auto at)
+                            HWY_ATTR { return hn::MulAdd(hn::Mul(hn::Sub(at(row), mean), scale), at(w), at(b)); };
+    MapRow(d, width, stream, y.Out<T>() + r * x.size(-1), normal, row + width);
   });
 }
 
+// One row of the backward: grad_x, and what it adds to the sums of grad_weight and grad_bias.
 template <class T, class F = ComputeType<T>>
-void BackwardRow(const T* grad, const T* x, const T* w, size_t width, RowStats<F> stats, T* out) {
+HWY_INLINE void BackwardRow(const T* grad, const T* x, const T* w, size_t width, double eps, bool stream, T* out,
+                            F* weight_sums, F* bias_sums) {
   const hn::ScalableTag<F> d;
-  const auto mean = hn::Set(d, stats.mean), scale = hn::Set(d, stats.scale);
-  const auto normal = [&](auto at) HWY_ATTR { return hn::Mul(hn::Sub(at(x), mean), scale); };
   const F count = static_cast<F>(width);
-  const F sum = LaneSum(d, width, [&](auto acc, auto at) HWY_ATTR { return hn::MulAdd(at(grad), at(w), acc); });
-  const F dot = LaneSum(d, width, [&](auto acc, auto at) HWY_ATTR {
-    return hn::MulAdd(hn::Mul(at(grad), at(w)), at.Keep(normal(at)), acc);
+  const auto [sum_x, sum_g] = LaneSums<2>(d, width, [&](auto* acc, auto at) HWY_ATTR {
+    acc[0] = hn::Add(acc[0], at(x));
+    acc[1] = hn::MulAdd(at(grad), at(w), acc[1]);
   });
-  const auto mean_g = hn::Set(d, sum / count), mean_gn = hn::Set(d, dot / count);
-  Map(d, width, out, [&](auto at) HWY_ATTR {
-    const auto g = hn::Sub(hn::Mul(at(grad), at(w)), mean_g);
-    return hn::Mul(scale, hn::NegMulAdd(normal(at), mean_gn, g));
+  const auto mean = hn::Set(d, sum_x / count);
+  const auto [squares, dot] = LaneSums<2>(d, width, [&](auto* acc, auto at) HWY_ATTR {
+    const auto v = at.Keep(hn::Sub(at(x), mean));
+    acc[0] = hn::MulAdd(v, v, acc[0]);
+    acc[1] = hn::MulAdd(hn::Mul(at(grad), at(w)), v, acc[1]);
   });
-}
-
-// grad_weight and grad_bias of `width` columns; rows lie `stride` apart.
-template <class T, class F = ComputeType<T>>
-void BackwardColumns(const T* grad, const T* x, const RowStats<F>* stats, size_t rows, size_t stride, size_t width,
-                     T* grad_weight, T* grad_bias) {
-  const hn::ScalableTag<F> d;
-  const auto weight_term = [&](auto at, size_t r) HWY_ATTR {
-    const auto centred = hn::Sub(at(x + r * stride), hn::Set(d, stats[r].mean));
-    return hn::Mul(at(grad + r * stride), hn::Mul(centred, hn::Set(d, stats[r].scale)));
+  const F s = F(1) / std::sqrt(squares / count + static_cast<F>(eps));
+  const auto scale = hn::Set(d, s), mean_g = hn::Set(d, sum_g / count), mean_gn = hn::Set(d, dot * s / count);
+  const auto gradient = [&](auto at) HWY_ATTR {
+    const auto g = at(grad), normal = hn::Mul(hn::Sub(at(x), mean), scale);
+    PutCached(at, hn::MulAdd(g, normal, at(weight_sums)), weight_sums);
+    PutCached(at, hn::Add(g, at(bias_sums)), bias_sums);
+    return hn::Mul(scale, hn::NegMulAdd(normal, mean_gn, hn::Sub(hn::Mul(g, at(w)), mean_g)));
   };
-  const auto bias_term = [&](auto at, size_t r) HWY_ATTR { return at(grad + r * stride); };
-  SumDown(d, rows, width, weight_term, [&](auto at, auto sum) HWY_ATTR { at.Put(sum, grad_weight); });
-  SumDown(d, rows, width, bias_term, [&](auto at, auto sum) HWY_ATTR { at.Put(sum, grad_bias); });
+  MapRow(d, width, stream, out, gradient, grad + width, x + width);
 }
 
 template <class T>
 void Backward(const OpContext& context, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
               double eps, const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias) {
   using F = ComputeType<T>;
-  auto* stats = reinterpret_cast<RowStats<F>*>(context.workspace);
-  const int64_t rows = x.rows();
-  const size_t width = static_cast<size_t>(x.size(-1));
-  const T *grad = grad_y.In<T>(), *in = x.In<T>();
-  ParallelChunks(*context.parallel, rows, 1 + 16384 / (x.size(-1) + 1), [&](int, int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const size_t start = static_cast<size_t>(r) * width;
-      stats[r] = StatsOf<F>(in + start, width, eps);
-      BackwardRow<T>(grad + start, in + start, weight.In<T>(), width, stats[r], grad_x.Out<T>() + start);
-    }
-  });
-  ParallelChunks(*context.parallel, x.size(-1), 1 + 16384 / (rows + 1), [&](int, int64_t begin, int64_t end) {
-    // 64 columns at a time, so that the second sum finds grad_y in the cache.
-    for (int64_t c = begin; c < end; c += 64) {
-      BackwardColumns<T>(grad + c, in + c, stats, static_cast<size_t>(rows), width,
-                         static_cast<size_t>(std::min<int64_t>(64, end - c)), grad_weight.Out<T>() + c,
-                         grad_bias.Out<T>() + c);
-    }
-  });
+  const int64_t width = x.size(-1);
+  const bool stream = Streams<T>(grad_x.data, x.numel(), width);
+  const auto row = [&](int64_t r, F* sums) HWY_ATTR {
+    const int64_t start = r * width;
+    BackwardRow<T>(grad_y.In<T>() + start, x.In<T>() + start, weight.In<T>(), static_cast<size_t>(width), eps, stream,
+                   grad_x.Out<T>() + start, sums, sums + width);
+  };
+  const std::array<T*, 2> outs = {grad_weight.Out<T>(), grad_bias.Out<T>()};
+  ForRowsAndSums<T>(context, x.rows(), width, stream, outs, row);
 }
 
 void LayerNorm(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& bias,

@@ -1,5 +1,6 @@
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/layer_norm/layer_norm.h"
+#include "kernels/simd/row_blocks.h"
 #include "kernels/simd/targets.h"
 
 namespace strata {
@@ -7,7 +8,7 @@ namespace {
 
 bool Simd(const Call&) { return SimdSupported(); }
 
-size_t RowStatsBytes(const Call& call, int) { return static_cast<size_t>(call.inputs[1].rows()) * 2 * sizeof(double); }
+size_t SumsBytes(const Call& call, int) { return RowSumsBytes(call.inputs[1], 2); }
 
 constexpr Variant kForward[] = {
     {.name = "simd", .run = Typed<kLayerNorm, LayerNormCpu>, .accepts = Simd},
@@ -17,7 +18,7 @@ constexpr Variant kBackward[] = {
     {.name = "simd",
      .run = Typed<kLayerNormBackward, LayerNormBackwardCpu>,
      .accepts = Simd,
-     .workspace_bytes = RowStatsBytes},
+     .workspace_bytes = SumsBytes},
     {.name = "ref", .run = Typed<kLayerNormBackward, LayerNormBackwardRef>, .numerics = "reference"},
 };
 

@@ -31,7 +31,7 @@ void RmsNormCuda(const OpContext&, const TensorView& x, const TensorView& weight
 
 void RmsNormBackwardRef(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
                         double eps, const TensorView& grad_x, const TensorView& grad_weight);
-// Workspace: one float64 a row.
+// Workspace: RowSumsBytes(x, 1).
 void RmsNormBackwardCpu(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
                         double eps, const TensorView& grad_x, const TensorView& grad_weight);
 

@@ -1,5 +1,6 @@
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/rms_norm/rms_norm.h"
+#include "kernels/simd/row_blocks.h"
 #include "kernels/simd/targets.h"
 
 namespace strata {
@@ -7,14 +8,14 @@ namespace {
 
 bool Simd(const Call&) { return SimdSupported(); }
 
-size_t RowScales(const Call& call, int) { return static_cast<size_t>(call.inputs[1].rows()) * sizeof(double); }
+size_t SumsBytes(const Call& call, int) { return RowSumsBytes(call.inputs[1], 1); }
 
 constexpr Variant kForward[] = {
     {.name = "simd", .run = Typed<kRmsNorm, RmsNormCpu>, .accepts = Simd},
     {.name = "ref", .run = Typed<kRmsNorm, RmsNormRef>, .numerics = "reference"},
 };
 constexpr Variant kBackward[] = {
-    {.name = "simd", .run = Typed<kRmsNormBackward, RmsNormBackwardCpu>, .accepts = Simd, .workspace_bytes = RowScales},
+    {.name = "simd", .run = Typed<kRmsNormBackward, RmsNormBackwardCpu>, .accepts = Simd, .workspace_bytes = SumsBytes},
     {.name = "ref", .run = Typed<kRmsNormBackward, RmsNormBackwardRef>, .numerics = "reference"},
 };
 
