@@ -9,15 +9,16 @@ a header that slips in through /usr/include or a copied line is found as well.
 
 import re
 
-_KERNEL_PARTS = ["kernels/base", "kernels/core", "kernels/simd", "kernels/cuda", "kernels/ops"]
+_KERNEL_PARTS = ["kernels/base", "kernels/core", "kernels/simd", "kernels/dot", "kernels/cuda", "kernels/ops"]
 
 # Folder: the other folders that its files may include. A folder always may include itself.
 MAY_INCLUDE = {
     "kernels/base": [],
     "kernels/core": ["kernels/base"],
     "kernels/simd": ["kernels/base", "kernels/core"],
+    "kernels/dot": ["kernels/base", "kernels/core"],
     "kernels/cuda": ["kernels/base", "kernels/core"],
-    "kernels/ops": ["kernels/base", "kernels/core", "kernels/simd", "kernels/cuda"],
+    "kernels/ops": ["kernels/base", "kernels/core", "kernels/simd", "kernels/dot", "kernels/cuda"],
     "kernels/testing": _KERNEL_PARTS,
     "kernels/torch": _KERNEL_PARTS,
     "systems/base": ["kernels/base"],

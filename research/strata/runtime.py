@@ -49,8 +49,12 @@ class Plan:
     def numerics(self, **inputs):
         """The numerics classes of the rows that run on this machine."""
         found = set()
-        self._run(inputs, lambda step, args: found.add(_row(step, args).numerics))
+        self.visit(inputs, lambda step, args: found.add(_row(step, args).numerics))
         return sorted(found)
+
+    def visit(self, inputs, see):
+        """Runs, and calls see(step, args) before every operator."""
+        return self._run(inputs, see)
 
     def __call__(self, **inputs):
         return self._run(inputs, lambda step, args: None)

@@ -16,6 +16,7 @@
 #include "systems/runtime/npy.h"
 #include "systems/runtime/runtime.h"
 #include "systems/runtime/text.h"
+#include "systems/runtime/tuning.h"
 
 ABSL_FLAG(std::string, entry, "", "the entry point; empty: the bundle's default one");
 ABSL_FLAG(std::string, input, "", "inputs from a .safetensors file, or the one input from a .npy file");
@@ -171,6 +172,9 @@ int main(int argc, char** argv) {
   if (arguments.size() != 2) {
     std::cerr << "strata-run: wanted one bundle, got " << arguments.size() - 1 << " arguments; see strata-run --help\n";
     return strata::runtime::kUsage;
+  }
+  if (const absl::Status status = strata::runtime::LoadTuningTable(); !status.ok()) {
+    std::cerr << "strata-run: warning: " << status.message() << "\n";
   }
   return strata::runtime::Main(arguments[1]);
 }

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "systems/admin/logging.h"
+#include "systems/runtime/tuning.h"
 #include "systems/server/flags.h"
 #include "systems/server/server.h"
 
@@ -65,6 +66,9 @@ int Serve(int argc, char** argv) {
   const absl::StatusOr<strata::server::CommandLine> line = strata::server::ParseCommandLine(argc, argv);
   if (!line.ok()) return Fail(line.status());
   if (const absl::Status status = strata::admin::SetUpLogging(line->log_level); !status.ok()) return Fail(status);
+  if (const absl::Status status = strata::runtime::LoadTuningTable(); !status.ok()) {
+    strata::admin::Log(strata::admin::LogLevel::kWarning, std::string(status.message()));
+  }
   const absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(line->options);
   if (!server.ok()) return Fail(server.status());
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;

@@ -1,4 +1,4 @@
-"""The command line: `strata export | serve | run | inspect | ops`. Start it with tools/strata, or python -m strata.cli.
+"""The command line: `strata export | serve | run | inspect | ops | tune`. Start it with tools/strata, or python -m strata.cli.
 
 Every command is a module with `add(commands)`, which makes its parser, and a function that the parser names as `call`;
 it returns the exit code. Anything that a user can get wrong ends in one sentence and exit code 1 (2 for a wrong command
@@ -22,7 +22,7 @@ strata COMMAND --help says more about each."""
 
 
 def _parser():
-    from . import _export, _inspect, _ops, _run, _serve
+    from . import _export, _inspect, _ops, _run, _serve, _tune
 
     parser = argparse.ArgumentParser(
         prog="strata", description="PyTorch models to a service that gives the same bits.", epilog=_EPILOG,
@@ -30,7 +30,7 @@ def _parser():
     )
     parser.add_argument("--version", action="store_true", help="print the version and stop")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command")
-    for module in (_export, _serve, _run, _inspect, _ops):
+    for module in (_export, _serve, _run, _inspect, _ops, _tune):
         made = module.add(commands)
         made.formatter_class, made.allow_abbrev = argparse.RawDescriptionHelpFormatter, False
         made.add_argument("--debug", action="store_true", help="on an error, show the traceback")

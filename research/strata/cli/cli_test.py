@@ -83,7 +83,7 @@ def fake_program(folder, name):
     path.chmod(0o755)
 
 
-@pytest.mark.parametrize("command", [[], ["export"], ["serve"], ["run"], ["inspect"], ["ops"]])
+@pytest.mark.parametrize("command", [[], ["export"], ["serve"], ["run"], ["inspect"], ["ops"], ["tune"]])
 def test_help_has_examples(command, tmp_path):
     got = run(*command, "--help", cwd=tmp_path)
     assert got.returncode == 0 and "examples:\n  " in got.stdout
@@ -197,3 +197,22 @@ def test_ops_lists_the_table_and_shows_one(tmp_path):
     refused(run("ops", "rms_nrm", cwd=tmp_path), "did you mean rms_norm?")
     refused(run("ops", "--nonsense", cwd=tmp_path), "unknown arguments: --nonsense", code=2)
     refused(run("nonsense", cwd=tmp_path), "invalid choice", code=2)
+
+
+@pytest.mark.parametrize("words,sentence", [
+    ([], "nothing to tune was named"),
+    (["nothing"], "nothing is neither a bundle nor an operator"),
+    (["rms_norm", "x=2,4"], "rms_norm needs sizes of weight"),
+    (["rms_norm", "x=2,4", "w=4"], "'w=4' is not like x=64,384"),
+    (["rms_norm", "x=2,four", "weight=4"], "not whole numbers"),
+    (["rms_norm", "x=2,4", "weight=4", "--rounds", "1"], "--rounds is 1, wanted 3 or more"),
+])
+def test_tune_says_what_is_wrong(words, sentence, tmp_path):
+    refused(run("tune", *words, "--out", "table.txt", cwd=tmp_path), sentence)
+    assert not list(tmp_path.iterdir())
+
+
+def test_tune_writes_no_table_where_there_is_nothing_to_choose(tmp_path):
+    got = run("tune", "rms_norm", "x=2,4", "weight=4", "--out", "table.txt", cwd=tmp_path)
+    assert got.returncode == 0 and "nothing to tune" in got.stdout
+    assert not list(tmp_path.iterdir())
