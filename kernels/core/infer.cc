@@ -61,6 +61,9 @@ Status BindType(Bound& b, const ArgSpec& arg, const TensorView& view) {
   if (arg.type.letter == '\0') return {};
   int& bound = b.types[arg.type.letter - 'A'];
   if (bound < 0) bound = static_cast<int>(view.dtype);
+  if (arg.type.letter == 'T' && b.types['S' - 'A'] < 0) {
+    b.types['S' - 'A'] = static_cast<int>(view.dtype == DType::kF64 ? DType::kF64 : DType::kF32);
+  }
   if (bound == static_cast<int>(view.dtype)) return {};
   return InvalidArgument(Where(b.schema, arg) + " has dtype " + std::string(NameOf(view.dtype)) + ", wanted " +
                          std::string(NameOf(static_cast<DType>(bound))) + " as the arguments before it");

@@ -14,15 +14,16 @@ Status ValueError(const OpSchema& schema, const ArgSpec& arg, int64_t at, int64_
 }
 
 template <class T>
-Status CheckIndex(const OpSchema& schema, const ArgSpec& arg, const TensorView& view, int64_t bound) {
+Status CheckIndex(const OpSchema& schema, const ArgSpec& arg, const Call& call, const TensorView& view) {
+  const int64_t bound = call.dims[static_cast<size_t>(arg.bound)];
+  const int64_t besides = arg.besides < 0 ? 0 : call.attrs[static_cast<size_t>(arg.besides)].i;
   const T* v = view.In<T>();
   for (int64_t i = 0, n = view.numel(); i < n; ++i) {
-    if (v[i] < 0 || v[i] >= bound) {
-      return ValueError(schema, arg, i, v[i],
-                        "an index from 0 to " + std::to_string(bound - 1) + " (the size of " +
-                            std::string(schema.dim_names[static_cast<size_t>(arg.bound)]) + " is " +
-                            std::to_string(bound) + ")");
-    }
+    if ((v[i] >= 0 && v[i] < bound) || (arg.besides >= 0 && v[i] == besides)) continue;
+    return ValueError(schema, arg, i, v[i],
+                      "an index from 0 to " + std::to_string(bound - 1) + " (the size of " +
+                          std::string(schema.dim_names[static_cast<size_t>(arg.bound)]) + " is " +
+                          std::to_string(bound) + ")" + (arg.besides < 0 ? "" : " or " + std::to_string(besides)));
   }
   return {};
 }
@@ -49,8 +50,8 @@ Status CheckValues(const OpSchema& schema, const Call& call) {
     const int64_t bound = call.dims[static_cast<size_t>(arg.bound)];
     const bool narrow = view.dtype == DType::kI32;
     if (arg.rule == ValueRule::kIndex) {
-      STRATA_RETURN_IF_ERROR(narrow ? CheckIndex<int32_t>(schema, arg, view, bound)
-                                    : CheckIndex<int64_t>(schema, arg, view, bound));
+      STRATA_RETURN_IF_ERROR(narrow ? CheckIndex<int32_t>(schema, arg, call, view)
+                                    : CheckIndex<int64_t>(schema, arg, call, view));
     } else {
       STRATA_RETURN_IF_ERROR(narrow ? CheckOffsets<int32_t>(schema, arg, view, bound)
                                     : CheckOffsets<int64_t>(schema, arg, view, bound));

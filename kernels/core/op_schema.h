@@ -36,6 +36,8 @@ inline constexpr DTypeSet kIndexDTypes = SetOf(DType::kI32) | SetOf(DType::kI64)
 inline constexpr TypeSpec kFloats = {kFloatDTypes, 'T'};
 inline constexpr TypeSpec kIndices = {kIndexDTypes, 'I'};
 inline constexpr TypeSpec kOffsets = {kIndexDTypes, 'C'};
+// What rows of a kFloats argument are summed up in (a maximum, a log-sum-exp): float64 for float64, else float32.
+inline constexpr TypeSpec kStatistics = {SetOf(DType::kF32) | SetOf(DType::kF64), 'S'};
 constexpr TypeSpec Only(DType dtype) { return {SetOf(dtype), '\0'}; }
 
 // What the values of an integer argument must satisfy; they are request data, so Invoke checks them on a CPU.
@@ -58,7 +60,8 @@ struct ArgSpec {
   int rank = 0;              // of the part after `*`
   std::array<DimExpr, kMaxRank> dims{};
   ValueRule rule = ValueRule::kNone;
-  int bound = -1;  // index of the dim that kIndex and kOffsets refer to
+  int bound = -1;    // index of the dim that kIndex and kOffsets refer to
+  int besides = -1;  // kIndex: index of the int attribute whose value is taken, too
 };
 
 enum class AttrKind : uint8_t { kFloat, kInt, kBool, kChoice, kText };
@@ -165,6 +168,14 @@ struct OpSchema {
     OpSchema s = *this;
     if (s.num_inputs == 0) SchemaError("MayBeAbsent follows an input");
     s.inputs[static_cast<size_t>(s.num_inputs - 1)].optional = true;
+    return s;
+  }
+  // Of the index input added last: the value of an int attribute is taken, too. (The kernel leaves that place out.)
+  constexpr OpSchema OrValueOf(std::string_view attr) const {
+    OpSchema s = *this;
+    if (s.num_inputs == 0 || s.FindAttr(attr) < 0)
+      SchemaError("OrValueOf follows an index input and names an attribute");
+    s.inputs[static_cast<size_t>(s.num_inputs - 1)].besides = s.FindAttr(attr);
     return s;
   }
   // Integers in [0, size of the dim `of`).

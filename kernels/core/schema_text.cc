@@ -52,6 +52,9 @@ std::string ArgJson(const OpSchema& schema, const ArgSpec& arg) {
   if (arg.list) out += ", \"list\": true";
   if (arg.mutated) out += ", \"mutated\": true";
   if (arg.bound >= 0) out += ", \"bound\": " + JsonText(schema.dim_names[static_cast<size_t>(arg.bound)]);
+  if (arg.besides >= 0) {
+    out += ", \"besides\": " + JsonText(schema.attrs[static_cast<size_t>(arg.besides)].name);
+  }
   return out + "}";
 }
 

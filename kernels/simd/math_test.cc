@@ -22,6 +22,14 @@ void Evaluate(Function function, const F* x, F* y, size_t n) {
                d, y + i);
   }
 }
+template <class F>
+void EvaluateNonPositive(const F* x, F* y, size_t n) {
+  const hn::ScalableTag<F> d;
+  for (size_t i = 0; i < n; i += hn::Lanes(d)) hn::StoreU(ExpNonPositive(d, hn::LoadU(d, x + i)), d, y + i);
+}
+void NonPositiveF32(const float* x, float* y, size_t n) { EvaluateNonPositive(x, y, n); }
+void NonPositiveF64(const double* x, double* y, size_t n) { EvaluateNonPositive(x, y, n); }
+
 void EvaluateF32(Function function, const float* x, float* y, size_t n) { Evaluate(function, x, y, n); }
 void EvaluateF64(Function function, const double* x, double* y, size_t n) { Evaluate(function, x, y, n); }
 
@@ -46,6 +54,9 @@ namespace {
 
 HWY_EXPORT(EvaluateF32);
 HWY_EXPORT(EvaluateF64);
+
+HWY_EXPORT(NonPositiveF32);
+HWY_EXPORT(NonPositiveF64);
 
 constexpr size_t kPadding = 16;
 
@@ -183,6 +194,32 @@ void ExpectEqualBits() {
 TEST(MathTest, EveryTargetGivesTheSameBits) {
   ExpectEqualBits<float>();
   ExpectEqualBits<double>();
+}
+
+template <class F>
+void ExpectTheBitsOfExp(F lowest, auto non_positive) {
+  std::vector<F> x = {F(0), F(-0.0), lowest, std::numeric_limits<F>::quiet_NaN(), -std::numeric_limits<F>::infinity()};
+  for (size_t i = 0; i < 100000; ++i) x.push_back(lowest * (static_cast<F>(i) / F(99999.5)));
+  std::vector<F> got(x.size() + kPadding);
+  std::vector<F> padded = x;
+  padded.resize(got.size());
+  const std::vector<F> want = Run(Function::kExp, x);
+  non_positive(padded.data(), got.data(), x.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (std::isnan(x[i])) {
+      EXPECT_TRUE(std::isnan(got[i]));
+    } else {
+      ASSERT_EQ(got[i], want[i]) << x[i];
+    }
+  }
+  padded.assign(kPadding, 2 * lowest);
+  non_positive(padded.data(), got.data(), kPadding);
+  EXPECT_EQ(got[0], F(0));
+}
+
+TEST(MathTest, ExpOfNonPositiveNumbersHasTheBitsOfExpWhereItIsNormal) {
+  ExpectTheBitsOfExp<float>(-87.33f, [](auto... a) { HWY_DYNAMIC_DISPATCH(NonPositiveF32)(a...); });
+  ExpectTheBitsOfExp<double>(-708.39, [](auto... a) { HWY_DYNAMIC_DISPATCH(NonPositiveF64)(a...); });
 }
 
 template <class F>

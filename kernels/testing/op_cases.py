@@ -152,7 +152,8 @@ def truth(made, at):
     outputs = as_tuple(definition(forward.name).eager(*leaves.args, **leaves.attrs))
     by_name = dict(zip((a.name for a in forward.schema.inputs), leaves.args))
     sources = [by_name[o.name.removeprefix("grad_")] for o in made.schema.outputs]
-    grads = [given["grad_" + o.name] for o in forward.schema.outputs]
+    taken = [(y, given["grad_" + o.name]) for y, o in zip(outputs, forward.schema.outputs) if "grad_" + o.name in given]
+    outputs, grads = zip(*taken)
     found = iter(torch.autograd.grad(outputs, [s for s in sources if s is not None], grads, allow_unused=True,
                                      materialize_grads=True))
     return tuple(None if s is None else next(found) for s in sources)

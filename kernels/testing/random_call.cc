@@ -134,6 +134,7 @@ void FillValues(const ArgSpec& arg, const TensorView& view, int64_t bound, int64
 
 DType TypeOf(const ArgSpec& arg, const SampleOptions& options) {
   if (arg.type.letter == 'T') return options.dtype;
+  if (arg.type.letter == 'S') return options.dtype == DType::kF64 ? DType::kF64 : DType::kF32;
   if (arg.type.set == kIndexDTypes) return options.index_dtype;
   return static_cast<DType>(__builtin_ctz(arg.type.set));
 }
@@ -207,6 +208,10 @@ struct Maker {
     sample.Allocate(view, static_cast<int>(random() % 3));
     FillValues(arg, view, arg.bound >= 0 ? dims[static_cast<size_t>(arg.bound)] : 0, view.numel(), random,
                options.specials);
+    for (int64_t i = 0; arg.besides >= 0 && i < view.numel(); ++i) {
+      if (random() % 4 != 0) continue;
+      StoreValue(view, i, static_cast<double>(sample.call.attrs[static_cast<size_t>(arg.besides)].i));
+    }
   }
 
   // Tensors of any shape, up to a length that takes several vectors; the lists of one op pair up.

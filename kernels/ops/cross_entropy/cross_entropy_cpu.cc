@@ -4,65 +4,11 @@
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/cross_entropy/cross_entropy.h"
-#include "kernels/simd/math-inl.h"
-#include "kernels/simd/row-inl.h"
+#include "kernels/simd/cross_entropy-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
-
-template <class T>
-ComputeType<T> Widen(T v) {
-  if constexpr (std::is_same_v<T, BF16>) {
-    return ToFloat(v);
-  } else {
-    return v;
-  }
-}
-template <class T>
-void Narrow(ComputeType<T> v, T* out) {
-  if constexpr (std::is_same_v<T, BF16>) {
-    *out = ToBF16(v);
-  } else {
-    *out = v;
-  }
-}
-
-// The same bits as a lane of Exp gives: it is one.
-template <class F>
-F ExpOf(F v) {
-  const hn::ScalableTag<F> d;
-  return hn::GetLane(Exp(d, hn::Set(d, v)));
-}
-template <class F>
-F LogOf(F v) {
-  const hn::ScalableTag<F> d;
-  return hn::GetLane(Log(d, hn::Set(d, v)));
-}
-
-template <class F>
-struct RowStats {
-  F most, sum;
-};
-
-template <class T, class F = ComputeType<T>>
-RowStats<F> StatsOf(const T* x, size_t classes) {
-  const hn::ScalableTag<F> d;
-  const F most = LaneMax(d, classes, x);
-  const auto vmost = hn::Set(d, most);
-  return {most, LaneSum(d, classes, [&](auto acc, auto at) HWY_ATTR {
-            return hn::Add(acc, at.Keep(Exp(d, hn::Sub(at(x), vmost))));
-          })};
-}
-
-template <class T, class F = ComputeType<T>>
-void BackwardRow(F grad, const T* x, size_t classes, size_t target, T* out) {
-  const hn::ScalableTag<F> d;
-  const RowStats<F> stats = StatsOf(x, classes);
-  const auto most = hn::Set(d, stats.most), sum = hn::Set(d, stats.sum), scale = hn::Set(d, grad);
-  Map(d, classes, out, [&](auto at) HWY_ATTR { return hn::Mul(hn::Div(Exp(d, hn::Sub(at(x), most)), sum), scale); });
-  Narrow((ExpOf(Widen(x[target]) - stats.most) / stats.sum - F(1)) * grad, out + target);
-}
 
 // Calls row(T{}, n, target[n]) for every row, on all threads.
 template <class Row>
@@ -78,24 +24,40 @@ void ForRows(const OpContext& context, const TensorView& logits, const TensorVie
   });
 }
 
-void CrossEntropy(const OpContext& context, const TensorView& logits, const TensorView& target,
-                  const TensorView& loss) {
+void CrossEntropy(const OpContext& context, const TensorView& logits, const TensorView& target, int64_t ignore_index,
+                  double label_smoothing, const TensorView& loss, const TensorView& stats) {
   const int64_t classes = logits.size(1);
   ForRows(context, logits, target, [&](auto type, int64_t n, int64_t at) {
     using T = decltype(type);
+    using F = ComputeType<T>;
     const T* row = logits.In<T>() + n * classes;
-    const auto stats = StatsOf(row, static_cast<size_t>(classes));
-    Narrow(LogOf(stats.sum) - (Widen(row[at]) - stats.most), loss.Out<T>() + n);
+    F* out = stats.Out<F>() + 2 * n;
+    if (at == ignore_index) {
+      out[0] = 0, out[1] = 1;
+      return Narrow(F(0), loss.Out<T>() + n);
+    }
+    const auto found = SoftmaxStats(row, static_cast<size_t>(classes), row + classes);
+    out[0] = found.most, out[1] = found.sum;
+    Narrow(RowLoss(row, static_cast<size_t>(classes), static_cast<size_t>(at), static_cast<F>(label_smoothing), found),
+           loss.Out<T>() + n);
   });
 }
 
 void CrossEntropyBackward(const OpContext& context, const TensorView& grad_loss, const TensorView& logits,
-                          const TensorView& target, const TensorView& grad_logits) {
+                          const TensorView& target, const TensorView& stats, int64_t ignore_index,
+                          double label_smoothing, const TensorView& grad_logits) {
   const int64_t classes = logits.size(1);
   ForRows(context, logits, target, [&](auto type, int64_t n, int64_t at) {
     using T = decltype(type);
-    BackwardRow(Widen(grad_loss.In<T>()[n]), logits.In<T>() + n * classes, static_cast<size_t>(classes),
-                static_cast<size_t>(at), grad_logits.Out<T>() + n * classes);
+    using F = ComputeType<T>;
+    T* out = grad_logits.Out<T>() + n * classes;
+    if (at == ignore_index) {
+      std::fill_n(out, classes, T{});
+      return;
+    }
+    const F* found = stats.In<F>() + 2 * n;
+    RowGradient(Widen(grad_loss.In<T>()[n]), logits.In<T>() + n * classes, static_cast<size_t>(classes),
+                static_cast<size_t>(at), static_cast<F>(label_smoothing), RowStats<F>{found[0], found[1]}, out);
   });
 }
 
@@ -109,14 +71,16 @@ namespace strata {
 HWY_EXPORT(CrossEntropy);
 HWY_EXPORT(CrossEntropyBackward);
 
-void CrossEntropyCpu(const OpContext& context, const TensorView& logits, const TensorView& target,
-                     const TensorView& loss) {
-  HWY_DYNAMIC_DISPATCH(CrossEntropy)(context, logits, target, loss);
+void CrossEntropyCpu(const OpContext& context, const TensorView& logits, const TensorView& target, int64_t ignore_index,
+                     double label_smoothing, const TensorView& loss, const TensorView& stats) {
+  HWY_DYNAMIC_DISPATCH(CrossEntropy)(context, logits, target, ignore_index, label_smoothing, loss, stats);
 }
 
 void CrossEntropyBackwardCpu(const OpContext& context, const TensorView& grad_loss, const TensorView& logits,
-                             const TensorView& target, const TensorView& grad_logits) {
-  HWY_DYNAMIC_DISPATCH(CrossEntropyBackward)(context, grad_loss, logits, target, grad_logits);
+                             const TensorView& target, const TensorView& stats, int64_t ignore_index,
+                             double label_smoothing, const TensorView& grad_logits) {
+  HWY_DYNAMIC_DISPATCH(CrossEntropyBackward)
+  (context, grad_loss, logits, target, stats, ignore_index, label_smoothing, grad_logits);
 }
 
 }  // namespace strata

@@ -54,6 +54,8 @@ TEST_P(CrossEntropyTest, TheGradientsOfARowSumToZero) {
   sample.call.inputs[0] = MakeView(grad.data(), DType::kF32, {1});
   sample.call.inputs[1] = MakeView(logits.data(), DType::kF32, {1, 77});
   sample.call.inputs[2] = MakeView(target.data(), DType::kI64, {1});
+  const Outputs forward = RunSample(ops::cross_entropy::kOps[0], OneRow(logits, target), {.row = GetParam()});
+  sample.call.inputs[3] = forward.views[1];
   const Outputs out = RunSample(ops::cross_entropy::kOps[1], sample, {.row = GetParam()});
   double sum = 0;
   for (int i = 0; i < 77; ++i) {
@@ -64,17 +66,29 @@ TEST_P(CrossEntropyTest, TheGradientsOfARowSumToZero) {
   EXPECT_NEAR(sum, 0, 1e-6);
 }
 
+TEST_P(CrossEntropyTest, AnIgnoredRowCostsNothingWhateverIsInIt) {
+  EXPECT_EQ(Loss({std::nanf(""), kInf}, -100, GetParam()), 0);
+}
+
+TEST_P(CrossEntropyTest, ANanAnywhereInTheRowIsSeen) {
+  for (const size_t at : {0u, 5u, 63u, 64u, 76u}) {
+    std::vector<float> logits(77, 1.0f);
+    logits[at] = std::nanf("");
+    EXPECT_TRUE(std::isnan(Loss(logits, 1, GetParam()))) << at;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Rows, CrossEntropyTest, testing::Values("simd", "ref"),
                          [](const auto& info) { return info.param; });
 
 TEST(CrossEntropy, RefusesATargetThatIsNoClass) {
   std::vector<float> logits(10);
-  for (const int64_t bad : {int64_t{-100}, int64_t{10}}) {
+  for (const int64_t bad : {int64_t{-1}, int64_t{10}}) {
     std::vector<int64_t> target = {bad};
     Outputs out;
     EXPECT_EQ(TrySample(ops::cross_entropy::kOps[0], OneRow(logits, target), {}, &out).message(),
               "strata::cross_entropy: target has " + std::to_string(bad) +
-                  " at position 0, wanted an index from 0 to 9 (the size of C is 10)");
+                  " at position 0, wanted an index from 0 to 9 (the size of C is 10) or -100");
   }
 }
 

@@ -179,7 +179,19 @@ class L2Normalize(nn.Module):
 
 
 class CrossEntropyLoss(nn.Module):
-    """logits [N, C], target [N] (in [0, C)) -> the mean of -log softmax(logits)[target], a scalar."""
+    """logits [N, C], target [N] (in [0, C), or ignore_index) -> the mean of -log softmax(logits)[target], a scalar.
+
+    `reduction`: "mean" over the rows that are not ignored, "sum", or "none": [N]. The order of the sum is fixed."""
+
+    def __init__(self, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+        super().__init__()
+        if reduction not in ("mean", "sum", "none"):
+            raise ValueError(f"reduction is {reduction!r}, wanted mean, sum or none")
+        self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        return ops.cross_entropy(logits, target).mean()
+        loss, _ = ops.cross_entropy(logits, target, self.ignore_index, self.label_smoothing)
+        if self.reduction == "none":
+            return loss
+        total = ops.reduce(loss, "sum")
+        return total if self.reduction == "sum" else total / (target != self.ignore_index).sum()

@@ -136,3 +136,10 @@ def test_rotary_keeps_its_tables_when_the_model_becomes_bfloat16():
     y = rotary.bfloat16()(torch.randn(3, 2, 8, dtype=torch.bfloat16), torch.arange(3))
     assert y.dtype == torch.bfloat16 and torch.equal(rotary.cos, table)
     assert rotary.double().cos.dtype == torch.float64
+
+
+def test_cross_entropy_leaves_out_ignored_rows():
+    logits, target = torch.randn(6, 5), torch.tensor([0, -100, 2, -100, 1, 3])
+    for options in ({}, {"reduction": "sum"}, {"reduction": "none"}, {"label_smoothing": 0.2}):
+        got, want = nn.CrossEntropyLoss(**options), torch.nn.CrossEntropyLoss(**options)
+        torch.testing.assert_close(got(logits, target), want(logits, target))

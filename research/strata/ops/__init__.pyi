@@ -40,10 +40,22 @@ def attention_backward(
 def copy(x: Tensor) -> Tensor:
     """y = x, laid out row by row"""
 
-def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """loss[n] = log(sum_c(exp(logits[n, c]))) - logits[n, target[n]]"""
+def cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """loss[n] = log(sum_c(exp(logits[n, c]))) - logits[n, target[n]]; stats[n]: maximum, sum of exponentials"""
 
-def cross_entropy_backward(grad_loss: Tensor, logits: Tensor, target: Tensor) -> Tensor:
+def cross_entropy_backward(
+    grad_loss: Tensor,
+    logits: Tensor,
+    target: Tensor,
+    stats: Tensor,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+) -> Tensor:
     """gradient of cross_entropy"""
 
 def embedding(weight: Tensor, ids: Tensor) -> Tensor:

@@ -23,15 +23,20 @@ class _Rule:
         self.attrs = [a.name for a in schema.attrs]
         self.outputs = [a.name for a in schema.outputs]
         if custom is None:
-            self.needs = [a.name for a in backward_schema.inputs if not a.name.startswith("grad_")]
+            taken = [a.name for a in backward_schema.inputs]
+            self.needs = [name for name in taken if not name.startswith("grad_")]
+            # An output whose gradient the backward does not take (statistics kept for it, say) has none.
+            self.constant = [i for i, name in enumerate(self.outputs) if "grad_" + name not in taken]
             self.op = getattr(torch.ops.strata, backward_schema.name).default
         else:
-            self.needs = self.inputs
+            self.needs, self.constant = self.inputs, []
 
     def setup(self, ctx, inputs, output):
         outputs = output if isinstance(output, tuple) else (output,)
         values = dict(zip(self.inputs, inputs)) | dict(zip(self.outputs, outputs))
         ctx.save_for_backward(*(values[name] for name in self.needs))
+        if self.constant:
+            ctx.mark_non_differentiable(*(outputs[i] for i in self.constant))
         ctx.attrs = dict(zip(self.attrs, inputs[len(self.inputs):]))
         ctx.outputs = [o.detach() for o in outputs] if len(outputs) > 1 else None
 

@@ -20,6 +20,8 @@ def _check_dtype(schema, arg, tensor, types):
         raise RuntimeError(f"strata::{schema.name}: {arg.name} has dtype {got}, wanted {' or '.join(wanted)}")
     if arg.type:
         types[arg.type] = got
+    if arg.type == "T":  # statistics of rows: kStatistics of kernels/core/op_schema.h
+        types.setdefault("S", "float64" if got == "float64" else "float32")
 
 
 def _check_device(schema, arg, tensor, first):

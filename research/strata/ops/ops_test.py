@@ -98,6 +98,8 @@ def test_gradients_agree_with_pytorch_in_float32(name, at):
     wide = call.to(torch.float64).with_gradients()
     got = op_cases.as_tuple(getattr(ops, name)(*call.args, **call.attrs))
     want = op_cases.as_tuple(op_cases.definition(name).eager(*wide.args, **wide.attrs))
+    # An output without a gradient (statistics) is left out.
+    got, want = zip(*((g, w) for g, w in zip(got, want, strict=True) if g.requires_grad))
     generator = torch.Generator().manual_seed(3)
     grads = [torch.randn(g.shape, generator=generator) for g in got]
     leaves = [a for a in call.args if a is not None and a.requires_grad]
