@@ -46,19 +46,21 @@ struct DotTile {
 // What an instruction set brings.
 struct DotKernel {
   size_t tile_rows;  // the most rows of a tile
-  // Sums of `rows` rows and `panels` panels. REQUIRES: rows <= tile_rows, panels <= TilePanels(rows).
+  // Sums of `rows` rows and `panels` panels. REQUIRES: rows <= tile_rows, panels <= tile_panels(rows).
   void (*tile)(const DotTile& tile, size_t rows, size_t panels);
   // How many panels a tile of so many rows should take, if there are as many: a single row needs several, or it waits
   // for its own sums. nullptr: one.
   size_t (*tile_panels)(size_t rows) = nullptr;
+  // int8: A's bytes are unsigned, 128 too large; what that adds is taken off by `init`.
+  bool unsigned_a = false;
 };
 
 // The kernels of this build. REQUIRES: the processor has the instructions (kernels/base/cpu_features.h).
 const DotKernel& Bf16DotKernel();      // AVX512-BF16
 const DotKernel& Bf16AmxKernel();      // AMX
 const DotKernel& Int8AmxKernel();      // AMX
-const DotKernel& Int8VnniKernel();     // AVX512-VNNI; wants A plus 128 in each byte, unsigned
-const DotKernel& Int8AvxVnniKernel();  // AVX-VNNI; likewise
+const DotKernel& Int8VnniKernel();     // AVX512-VNNI
+const DotKernel& Int8AvxVnniKernel();  // AVX-VNNI
 const DotKernel& Int8Avx2Kernel();
 const DotKernel& Int8PlainKernel();  // C++
 

@@ -11,7 +11,7 @@ namespace {
 struct Bf16Dot {
   using Sum = __m512;
   STRATA_DOT_INLINE static Sum Zero() { return _mm512_setzero_ps(); }
-  STRATA_DOT_INLINE static Sum Load(const uint32_t* p) { return _mm512_loadu_ps(p); }
+  STRATA_DOT_INLINE static Sum Load(const void* p) { return _mm512_loadu_ps(p); }
   STRATA_DOT_INLINE static void Store(uint32_t* p, Sum sum) { _mm512_storeu_ps(p, sum); }
   STRATA_DOT_INLINE static Sum Add(Sum sum, __m512i a, __m512i b) {
     return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));

@@ -27,7 +27,7 @@ void TileOfAvx512(const DotTile& tile) {
       if (!tile.start) {
         sums[r][v] = Dot::Load(tile.sums + r * tile.sums_row + v * 16);
       } else if (tile.init != nullptr) {
-        sums[r][v] = Dot::Load(reinterpret_cast<const uint32_t*>(tile.init) + v * 16);
+        sums[r][v] = Dot::Load(tile.init + v * 16);
       } else {
         sums[r][v] = Dot::Zero();
       }

@@ -11,6 +11,7 @@ OPS = {
     "layer_norm": [],
     "linear": [],
     "mandelbrot": [],
+    "linear_int8": [],
     "reduce": [],
     "reduce_outer": [],
     "rms_norm": ["cuda"],

@@ -40,6 +40,9 @@ void LinearPrepareCpu(const TensorView& weight, void* out);
 // bfloat16 by vdpbf16ps; the weight in panels of its own (kernels/dot/dot.h). REQUIRES: Cpu().avx512_bf16.
 void LinearBf16Dot(const OpContext&, const TensorView& x, const TensorView& weight, const TensorView* bias,
                    Activation activation, const TensorView& y);
+// The same by AMX. REQUIRES: Cpu().amx_bf16.
+void LinearBf16Amx(const OpContext&, const TensorView& x, const TensorView& weight, const TensorView* bias,
+                   Activation activation, const TensorView& y);
 void LinearBf16Prepare(const TensorView& weight, void* out);
 void LinearBackwardBf16Dot(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
                            const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias);
@@ -48,6 +51,8 @@ void LinearBackwardRef(const OpContext&, const TensorView& grad_y, const TensorV
                        const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias);
 void LinearBackwardCpu(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
                        const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias);
+void LinearBackwardBf16Amx(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
+                           const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias);
 
 namespace ops::linear {
 extern const std::array<OpDef, 2> kOps;

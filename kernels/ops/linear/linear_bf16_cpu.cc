@@ -105,6 +105,11 @@ void LinearBf16Dot(const OpContext& context, const TensorView& x, const TensorVi
   Forward(context, Bf16DotKernel(), x, weight, bias, activation, y);
 }
 
+void LinearBf16Amx(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView* bias,
+                   Activation activation, const TensorView& y) {
+  Forward(context, Bf16AmxKernel(), x, weight, bias, activation, y);
+}
+
 void LinearBf16Prepare(const TensorView& weight, void* out) {
   const size_t n = Size(weight, 0), k = Size(weight, 1), bytes = k * sizeof(uint16_t), steps = DotSteps(k, 2);
   for (size_t column = 0; column < n; column += kPanelColumns) {
@@ -117,6 +122,12 @@ void LinearBackwardBf16Dot(const OpContext& context, const TensorView& grad_y, c
                            const TensorView& weight, const TensorView& grad_x, const TensorView& grad_weight,
                            const TensorView& grad_bias) {
   Backward(context, Bf16DotKernel(), grad_y, x, weight, grad_x, grad_weight, grad_bias);
+}
+
+void LinearBackwardBf16Amx(const OpContext& context, const TensorView& grad_y, const TensorView& x,
+                           const TensorView& weight, const TensorView& grad_x, const TensorView& grad_weight,
+                           const TensorView& grad_bias) {
+  Backward(context, Bf16AmxKernel(), grad_y, x, weight, grad_x, grad_weight, grad_bias);
 }
 
 }  // namespace strata

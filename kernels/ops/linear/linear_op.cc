@@ -17,10 +17,14 @@ size_t Element(DType dtype) { return dtype == DType::kF64 ? sizeof(double) : siz
 
 size_t Size(const TensorView& view, int dim) { return static_cast<size_t>(view.size(dim)); }
 
-bool Bf16Dot(const Call&) { return Cpu().avx512_bf16 && Cpu().fast_bf16_dot; }
+bool Bf16Amx(const Call&) { return Cpu().amx_bf16; }
+// With AMX, too, so that the row can be named there: it is never the first.
+bool Bf16Dot(const Call&) { return Cpu().avx512_bf16 && (Cpu().fast_bf16_dot || Cpu().amx_bf16); }
 
 // Whether Prepare makes the panels of dot products, which LinearCpu cannot read.
-bool DotPanels(const TensorView& weight) { return weight.dtype == DType::kBF16 && Bf16Dot(Call(kLinear)); }
+bool DotPanels(const TensorView& weight) {
+  return weight.dtype == DType::kBF16 && (Cpu().amx_bf16 || (Cpu().avx512_bf16 && Cpu().fast_bf16_dot));
+}
 
 void LinearSimd(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView* bias,
                 Activation activation, const TensorView& y) {
@@ -68,21 +72,37 @@ void PrepareWeight(const TensorView& weight, void* out) {
 
 constexpr DTypeSet kBf16 = SetOf(DType::kBF16);
 constexpr Variant kForward[] = {
+    {.name = "bf16_amx",
+     .run = Typed<kLinear, LinearBf16Amx>,
+     .numerics = "bf16-amx",
+     .dtypes = kBf16,
+     .accepts = Bf16Amx,
+     .needs = "AMX-BF16",
+     .workspace_bytes = DotForwardBytes<Bf16AmxKernel>},
     {.name = "bf16_dot",
      .run = Typed<kLinear, LinearBf16Dot>,
      .numerics = "bf16-dot",
      .dtypes = kBf16,
      .accepts = Bf16Dot,
+     .needs = "AVX512-BF16",
      .workspace_bytes = DotForwardBytes<Bf16DotKernel>},
     {.name = "simd", .run = Typed<kLinear, LinearSimd>, .accepts = Simd, .workspace_bytes = ForwardBytes},
     {.name = "ref", .run = Typed<kLinear, LinearRef>, .numerics = "reference"},
 };
 constexpr Variant kBackward[] = {
+    {.name = "bf16_amx",
+     .run = Typed<kLinearBackward, LinearBackwardBf16Amx>,
+     .numerics = "bf16-amx",
+     .dtypes = kBf16,
+     .accepts = Bf16Amx,
+     .needs = "AMX-BF16",
+     .workspace_bytes = DotBackwardBytes<Bf16AmxKernel>},
     {.name = "bf16_dot",
      .run = Typed<kLinearBackward, LinearBackwardBf16Dot>,
      .numerics = "bf16-dot",
      .dtypes = kBf16,
      .accepts = Bf16Dot,
+     .needs = "AVX512-BF16",
      .workspace_bytes = DotBackwardBytes<Bf16DotKernel>},
     {.name = "simd",
      .run = Typed<kLinearBackward, LinearBackwardCpu>,

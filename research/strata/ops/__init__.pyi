@@ -93,6 +93,15 @@ def linear(
 def linear_backward(grad_y: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """gradients of linear without an activation"""
 
+def linear_int8(
+    x: Tensor,
+    weight: Tensor,
+    scale: Tensor,
+    bias: Tensor | None = None,
+    activation: Literal["none", "gelu", "gelu_tanh", "relu", "silu"] | int = "none",
+) -> Tensor:
+    """y[..., o] = activation(sum_k(q[..., k] * weight[o, k]) * s[...] * scale[o] + bias[o]); q, s: x as int8"""
+
 def mandelbrot(re: Tensor, im: Tensor, max_iterations: int = 1000) -> Tensor:
     """counts[h, w] = the first n with |z_n|^2 > 4 in z' = z^2 + (re[w] + i im[h]), at most max_iterations"""
 

@@ -1,0 +1,111 @@
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+#include "kernels/base/aligned_buffer.h"
+#include "kernels/base/cpu_features.h"
+#include "kernels/base/thread_pool.h"
+#include "kernels/dot/dot_gemm.h"
+#include "kernels/dot/dot_pack.h"
+
+namespace strata {
+namespace {
+
+// A kernel of tall tiles, as AMX has them, by means of the plain one.
+const DotKernel& Tall() {
+  static constexpr DotKernel kTall = {32, [](const DotTile& tile, size_t rows, size_t panels) {
+                                        for (size_t r = 0; r < rows; r += 8) {
+                                          DotTile part = tile;
+                                          part.a += r * kRowSteps;
+                                          part.sums += r * tile.sums_row;
+                                          Int8PlainKernel().tile(part, std::min<size_t>(8, rows - r), panels);
+                                        }
+                                      }};
+  return kTall;
+}
+
+std::vector<int8_t> Bytes(size_t n, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<int8_t> bytes(n);
+  for (int8_t& b : bytes) b = static_cast<int8_t>(random());
+  return bytes;
+}
+
+// x (m x k) times w (n x k) transposed, exactly.
+std::vector<int32_t> Product(const DotKernel& kernel, size_t m, size_t n, size_t k, int threads, bool packed) {
+  const std::vector<int8_t> x = Bytes(m * k, 1), w = Bytes(n * k, 2);
+  const DotShape shape{m, n, DotSteps(k, 4)};
+  ThreadPool pool(threads);
+  const OpContext context{.parallel = &pool};
+  AlignedBuffer workspace(PlanDot(shape, packed, kernel.tile_rows, threads).bytes());
+  AlignedBuffer panels(DotPackedBytes(n, shape.steps));
+  const auto pack_a = [&](size_t row, size_t rows, uint32_t* out, size_t block) {
+    PackRows(x.data() + row * k, k, rows, k, shape.steps, out, block);
+  };
+  const auto pack_b = [&](size_t column, size_t first, size_t steps, uint32_t* out) {
+    PackPanelPlain(w.data() + column * k, k, std::min(kPanelColumns, n - column), k, first, steps, out);
+  };
+  auto* b = reinterpret_cast<uint32_t*>(panels.data());
+  for (size_t column = 0; packed && column < n; column += kPanelColumns) {
+    pack_b(column, 0, shape.steps, b + column * shape.steps);
+  }
+  std::vector<int32_t> y(m * n, -1);
+  const auto finish = [&](const DotSums& sums) {
+    for (size_t r = 0; r < sums.rows; ++r) {
+      for (size_t c = 0; c < sums.columns; ++c) {
+        y[(sums.row + r) * n + sums.column + c] = static_cast<int32_t>(sums.sums[r * sums.stride + c]);
+      }
+    }
+  };
+  DotGemm(context, kernel, shape, {pack_a, packed ? b : nullptr, pack_b, nullptr, finish}, workspace.data());
+  return y;
+}
+
+TEST(DotTest, TallTilesAndShortOnesAgreeInEveryShape) {
+  for (const auto& [m, n, k] :
+       {std::array<size_t, 3>{1, 1, 1}, {33, 70, 9}, {31, 33, 2049}, {130, 65, 5000}, {300, 40, 300}}) {
+    const std::vector<int8_t> x = Bytes(m * k, 1), w = Bytes(n * k, 2);
+    for (const DotKernel* kernel : {&Tall(), &Int8PlainKernel()}) {
+      for (const int threads : {1, 2, 7}) {
+        for (const bool packed : {false, true}) {
+          const std::vector<int32_t> got = Product(*kernel, m, n, k, threads, packed);
+          for (size_t i = 0; i < m * n; i += 1 + i % 7) {
+            int32_t want = 0;
+            for (size_t j = 0; j < k; ++j) want += x[i / n * k + j] * w[i % n * k + j];
+            ASSERT_EQ(got[i], want) << m << " " << n << " " << k << " at " << i;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(DotTest, PanelsPackedByAvx512AreThePlainOnes) {
+  if (!Cpu().avx512) GTEST_SKIP() << "no AVX-512 here";
+  for (const size_t columns : {1u, 15u, 16u, 17u, 32u}) {
+    for (const size_t bytes : {1u, 63u, 64u, 130u, 700u}) {
+      const std::vector<int8_t> source = Bytes(columns * bytes, 3);
+      const size_t steps = DotSteps(bytes, 4);
+      for (size_t first = 0; first < steps; first += 32) {
+        const size_t count = std::min<size_t>(32, steps - first);
+        std::vector<uint32_t> want(count * kPanelColumns, 1), got(count * kPanelColumns, 2);
+        PackPanelPlain(source.data(), bytes, columns, bytes, first, count, want.data());
+        PackPanelAvx512(source.data(), bytes, columns, bytes, first, count, got.data());
+        EXPECT_EQ(got, want) << columns << " " << bytes << " " << first;
+      }
+    }
+  }
+}
+
+TEST(CpuFeaturesTest, AreChangedWhileTheScopeLasts) {
+  const bool had = Cpu().avx2;
+  {
+    const ScopedCpuFeaturesForTest without([](CpuFeatures& cpu) { cpu.avx2 = false; });
+    EXPECT_FALSE(Cpu().avx2);
+  }
+  EXPECT_EQ(Cpu().avx2, had);
+}
+
+}  // namespace
+}  // namespace strata
