@@ -1,0 +1,46 @@
+"""linear with few rows: the weight is read once for each call, so memory is the limit. Weights are larger than the
+caches hold."""
+
+import torch
+from torch.nn import functional as F
+
+from strata import ops
+
+from .. import peers
+from ..case import Case, skip
+
+UNIT = "GB/s"
+
+
+def int8_side(x, w):
+    """The operator on a weight that is quantised once."""
+    raise NotImplementedError
+
+
+def _plain(rows, k, n, dtype, label, options):
+    x, w = torch.randn(rows, k).to(dtype), torch.randn(n, k).to(dtype)
+    try:
+        ops.linear(x, w)
+    except RuntimeError as error:
+        return skip(label, str(error).splitlines()[0])
+    sides = {"eager": lambda: F.linear(x, w)}
+    if dtype == torch.float32:
+        sides |= peers.onnx([("MatMul", ("x", "w"), ("y",), {})], {"x": x}, {"w": w.t().contiguous()}, options.threads)
+    size = float(w.element_size() * k * n)
+    return Case(
+        label,
+        lambda: ops.linear(x, w),
+        sides,
+        work=size,
+        bytes=size,
+        roof="read",
+        dtype=str(dtype).removeprefix("torch."),
+    )
+
+
+def cases(options):
+    k, n = (32, 64) if options.tiny else (2048, 8192) if options.quick else (4096, 16384)
+    for rows in (1, 4, 8):
+        for dtype in (torch.float32, torch.bfloat16, torch.float16):
+            label = f"linear {rows}x{k} -> {n}, {str(dtype).removeprefix('torch.')} weight"
+            yield label, lambda r=rows, d=dtype, s=label: _plain(r, k, n, d, s, options)
