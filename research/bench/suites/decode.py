@@ -7,14 +7,32 @@ from torch.nn import functional as F
 from strata import ops
 
 from .. import peers
-from ..case import Case, skip
+from ..case import Case, missing, skip
 
 UNIT = "GB/s"
 
 
 def int8_side(x, w):
-    """The operator on a weight that is quantised once."""
-    raise NotImplementedError
+    """The operator on a weight that is quantised here, once: per output, symmetric."""
+    scale = w.abs().amax(1) / 127
+    quantised = (w / scale[:, None]).round().clamp(-127, 127).to(torch.int8)
+    return lambda: ops.linear_int8(x, quantised, scale)
+
+
+def _int8(rows, k, n, label):
+    if reason := missing("linear_int8"):
+        return skip(label, reason)
+    x, w = torch.randn(rows, k), torch.randn(n, k)
+    sides = {side: lambda f=run: f(x) for side, run in peers.dynamic_int8(w).items()}
+    return Case(
+        label, int8_side(x, w), sides, work=float(k * n), bytes=float(k * n), roof="read", dtype="int8", tolerance=0.2
+    )
+
+
+def _int4(rows, k, n, group, label):
+    if reason := missing("linear_int4"):
+        return skip(label, reason)
+    return skip(label, "no case yet for linear_int4")
 
 
 def _plain(rows, k, n, dtype, label, options):
@@ -44,3 +62,7 @@ def cases(options):
         for dtype in (torch.float32, torch.bfloat16, torch.float16):
             label = f"linear {rows}x{k} -> {n}, {str(dtype).removeprefix('torch.')} weight"
             yield label, lambda r=rows, d=dtype, s=label: _plain(r, k, n, d, s, options)
+        label = f"linear {rows}x{k} -> {n}, int8 weight"
+        yield label, lambda r=rows, s=label: _int8(r, k, n, s)
+        label = f"linear {rows}x{k} -> {n}, int4 weight in groups of 32"
+        yield label, lambda r=rows, s=label: _int4(r, k, n, 32, s)

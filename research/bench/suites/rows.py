@@ -85,7 +85,7 @@ _WORKS = {
     ),
     "cross_entropy": _Work(
         ("cross_entropy",),
-        lambda x, t: ops.cross_entropy(x, t),
+        lambda x, t: ops.cross_entropy(x, t)[0],
         lambda x, t: F.cross_entropy(x, t, reduction="none"),
         1,
         extra=("target",),
