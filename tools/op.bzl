@@ -33,7 +33,7 @@ def op(name, deps = [], header_deps = [], test_deps = []):
         name = name,
         srcs = [name + "_ref.cc", name + "_op.cc"],
         hdrs = [name + ".h"],
-        deps = [":" + name + "_cpu", "//kernels/simd:row_blocks", "//kernels/simd:targets"] + _CORE,
+        deps = [":" + name + "_cpu", "//kernels/simd:row_blocks", "//kernels/simd:stream", "//kernels/simd:targets"] + _CORE,
         visibility = visibility,
     )
     native.filegroup(

@@ -2,6 +2,8 @@
 
 OPS = {
     "add": [],
+    "add_layer_norm": [],
+    "add_rms_norm": [],
     "attention": [],
     "copy": [],
     "cross_entropy": [],
@@ -10,6 +12,7 @@ OPS = {
     "l2_normalize": [],
     "layer_norm": [],
     "linear": [],
+    "log_softmax": [],
     "mandelbrot": [],
     "linear_int8": [],
     "reduce": [],

@@ -41,15 +41,20 @@ HWY_INLINE void SumDown(D d, size_t rows, size_t width, Term term, Put put) {
   size_t c = 0;
   for (; c + kGroup * kLanes <= width; c += kGroup * kLanes) {
     hn::Vec<D> total[kGroup];
+    STRATA_UNROLL
     for (size_t g = 0; g < kGroup; ++g) total[g] = hn::Zero(d);
     for (size_t block = 0; block < rows; block += kSumBlock) {
       hn::Vec<D> sum[kGroup];
+      STRATA_UNROLL
       for (size_t g = 0; g < kGroup; ++g) sum[g] = hn::Zero(d);
       for (size_t r = block; r < std::min(rows, block + kSumBlock); ++r) {
+        STRATA_UNROLL
         for (size_t g = 0; g < kGroup; ++g) sum[g] = hn::Add(sum[g], term(At<D>{d, c + g * kLanes}, r));
       }
+      STRATA_UNROLL
       for (size_t g = 0; g < kGroup; ++g) total[g] = hn::Add(total[g], sum[g]);
     }
+    STRATA_UNROLL
     for (size_t g = 0; g < kGroup; ++g) put(At<D>{d, c + g * kLanes}, total[g]);
   }
   for (; c + kLanes <= width; c += kLanes) SumDownAt(d, rows, At<D>{d, c}, term, put);

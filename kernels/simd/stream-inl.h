@@ -38,11 +38,17 @@ bool Streams(const void* out, int64_t count, int64_t width) {
 // The least number of rows worth a thread, for work that costs as much as `cost` elements of a norm a row.
 inline int64_t RowGrain(int64_t cost) { return 1 + 16384 / (cost + 1); }
 
-// Calls row(r) for every row, on all threads.
+// Calls row(r), or row(chunk, r), for every row, on all threads.
 template <class Row>
 void ForRows(Parallel& parallel, int64_t rows, int64_t cost, bool stream, Row row) {
-  ParallelChunks(parallel, rows, RowGrain(cost), [&](int, int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) row(r);
+  ParallelChunks(parallel, rows, RowGrain(cost), [&](int chunk, int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      if constexpr (std::is_invocable_v<Row, int, int64_t>) {
+        row(chunk, r);
+      } else {
+        row(r);
+      }
+    }
     if (stream) hwy::FlushStream();
   });
 }

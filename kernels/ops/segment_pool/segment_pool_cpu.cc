@@ -6,7 +6,7 @@
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/segment_pool/segment_pool.h"
-#include "kernels/simd/columns-inl.h"
+#include "kernels/simd/row-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -19,35 +19,73 @@ struct Block {
   size_t rows, stride, width;
 };
 
-// The first maximum down the rows, or the first NaN. REQUIRES: there is a row.
-template <class D, class At, class T>
-HWY_INLINE hn::Vec<D> MaxDown(D, At at, const Block<T>& b) {
-  auto best = at(b.x);
-  for (size_t r = 1; r < b.rows; ++r) {
-    const auto v = at(b.x + r * b.stride);
-    best = hn::IfThenElse(hn::Or(hn::Lt(best, v), hn::AndNot(hn::IsNaN(best), hn::IsNaN(v))), v, best);
+// Columns that a thread folds at a time. Their results so far stay in the first level of the cache while the rows
+// stream by; a column at a time would take one line of every row, which no prefetcher follows.
+constexpr int64_t kColumns = 512;
+constexpr size_t kRowsAtOnce = 4;  // loads and stores of the results so far are a quarter
+
+template <class F>
+struct Columns {
+  HWY_ALIGN F at[kColumns];
+};
+
+// acc = step(acc, row) for rows [begin, end) in order.
+template <class T, class F, class Step>
+HWY_INLINE void FoldDown(const Block<T>& b, size_t begin, size_t end, F* acc, Step step) {
+  const hn::ScalableTag<F> d;
+  size_t r = begin;
+  for (; r + kRowsAtOnce <= end; r += kRowsAtOnce) {
+    const T* x = b.x + r * b.stride;
+    ForEachVector(d, b.width, [&](auto at) HWY_ATTR {
+      auto v = at(acc);
+      STRATA_UNROLL
+      for (size_t i = 0; i < kRowsAtOnce; ++i) v = step(v, at(x + i * b.stride));
+      at.Put(v, acc);
+    });
   }
-  return best;
+  for (; r < end; ++r) {
+    ForEachVector(d, b.width, [&](auto at) HWY_ATTR { at.Put(step(at(acc), at(b.x + r * b.stride)), acc); });
+  }
+}
+
+// The first maximum down the rows, or the first NaN. REQUIRES: there is a row.
+template <class T, class F = ComputeType<T>>
+void MaxDown(const Block<T>& b, F* best) {
+  const hn::ScalableTag<F> d;
+  Map(d, b.width, best, [&](auto at) HWY_ATTR { return at(b.x); });
+  FoldDown(b, 1, b.rows, best, [](auto most, auto v) HWY_ATTR {
+    return hn::IfThenElse(hn::Or(hn::Le(v, most), hn::IsNaN(most)), most, v);
+  });
+}
+
+// In order, in blocks of kSumBlock.
+template <class T, class F = ComputeType<T>>
+void AddDown(const Block<T>& b, F* total) {
+  const hn::ScalableTag<F> d;
+  std::fill(total, total + b.width, F(0));
+  Columns<F> sum;
+  for (size_t begin = 0; begin < b.rows; begin += kSumBlock) {
+    std::fill(sum.at, sum.at + b.width, F(0));
+    FoldDown(b, begin, std::min(b.rows, begin + kSumBlock), sum.at,
+             [](auto acc, auto v) HWY_ATTR { return hn::Add(acc, v); });
+    Map(d, b.width, total, [&](auto at) HWY_ATTR { return hn::Add(at(total), at(sum.at)); });
+  }
 }
 
 template <class T>
 void PoolBlock(const Block<T>& b, PoolMode mode, T* y) {
   using F = ComputeType<T>;
   const hn::ScalableTag<F> d;
-  const auto term = [&](auto at, size_t r) HWY_ATTR { return at(b.x + r * b.stride); };
   if (b.rows == 0) return Map(d, b.width, y, [&](auto) HWY_ATTR { return hn::Zero(d); });
-  switch (mode) {
-    case PoolMode::kMean: {
-      const auto count = hn::Set(d, static_cast<F>(b.rows));
-      return SumDown(d, b.rows, b.width, term, [&](auto at, auto sum) HWY_ATTR { at.Put(hn::Div(sum, count), y); });
-    }
-    case PoolMode::kSum:
-      return SumDown(d, b.rows, b.width, term, [&](auto at, auto sum) HWY_ATTR { at.Put(sum, y); });
-    case PoolMode::kMax:
-      return Map(d, b.width, y, [&](auto at) HWY_ATTR { return MaxDown(d, at, b); });
-    case PoolMode::kFirst:
-      return Map(d, b.width, y, [&](auto at) HWY_ATTR { return at(b.x); });
+  if (mode == PoolMode::kFirst) return Map(d, b.width, y, [&](auto at) HWY_ATTR { return at(b.x); });
+  Columns<F> result;
+  if (mode == PoolMode::kMax) {
+    MaxDown(b, result.at);
+  } else {
+    AddDown(b, result.at);
   }
+  const auto divisor = hn::Set(d, mode == PoolMode::kMean ? static_cast<F>(b.rows) : F(1));
+  Map(d, b.width, y, [&](auto at) HWY_ATTR { return hn::Div(at(result.at), divisor); });
 }
 
 // Every row gets `share`; or the first one `share` and the others nothing.
@@ -56,39 +94,37 @@ void SpreadBlock(const Block<T>& b, const T* grad, PoolMode mode, T* out) {
   using F = ComputeType<T>;
   const hn::ScalableTag<F> d;
   const auto divisor = hn::Set(d, mode == PoolMode::kMean ? static_cast<F>(b.rows) : F(1));
+  Columns<F> share;
+  Map(d, b.width, share.at, [&](auto at) HWY_ATTR { return hn::Div(at(grad), divisor); });
   for (size_t r = 0; r < b.rows; ++r) {
-    T* row = out + r * b.stride;
-    if (r > 0 && mode == PoolMode::kFirst) {
-      Map(d, b.width, row, [&](auto) HWY_ATTR { return hn::Zero(d); });
-    } else {
-      Map(d, b.width, row, [&](auto at) HWY_ATTR { return hn::Div(at(grad), divisor); });
-    }
+    if (r == 1 && mode == PoolMode::kFirst) std::fill(share.at, share.at + b.width, F(0));
+    Map(d, b.width, out + r * b.stride, [&](auto at) HWY_ATTR { return at(share.at); });
   }
 }
 
 // The gradient goes to the first row that equals the maximum (or is NaN, where that is).
 template <class T>
 void MaxBackwardBlock(const Block<T>& b, const T* grad, T* out) {
-  const hn::ScalableTag<ComputeType<T>> d;
-  ForEachVector(d, b.width, [&](auto at) HWY_ATTR {
-    const auto best = MaxDown(d, at, b);
-    auto left = at(grad);
-    auto open = hn::Eq(best, best);
-    open = hn::Or(open, hn::Not(open));  // all
-    for (size_t r = 0; r < b.rows; ++r) {
-      const auto v = at(b.x + r * b.stride);
-      const auto hit = hn::And(open, hn::Or(hn::Eq(v, best), hn::IsNaN(v)));
-      at.Put(hn::IfThenElseZero(hit, left), out + r * b.stride);
-      open = hn::AndNot(hit, open);
-    }
-  });
+  using F = ComputeType<T>;
+  const hn::ScalableTag<F> d;
+  Columns<F> best, left;  // left: what no row has had yet
+  MaxDown(b, best.at);
+  Map(d, b.width, left.at, [&](auto at) HWY_ATTR { return at(grad); });
+  for (size_t r = 0; r < b.rows; ++r) {
+    const T* x = b.x + r * b.stride;
+    Map(d, b.width, out + r * b.stride, [&](auto at) HWY_ATTR {
+      const auto v = at(x), share = at(left.at);
+      const auto hit = hn::Or(hn::Eq(v, at(best.at)), hn::IsNaN(v));
+      at.Put(hn::IfThenElse(hit, hn::Zero(d), share), left.at);
+      return hn::IfThenElseZero(hit, share);
+    });
+  }
 }
 
 // Calls visit(segment, first row, rows, first column, columns), on all threads: a few long segments are split by
 // column.
 template <class Visit>
 void ForBlocks(const OpContext& context, const TensorView& x, const TensorView& cu_seqlens, Visit visit) {
-  constexpr int64_t kColumns = 256;
   const int64_t segments = cu_seqlens.numel() - 1, width = x.size(1);
   const int64_t blocks = (width + kColumns - 1) / kColumns;
   if (segments == 0 || width == 0) return;

@@ -16,6 +16,7 @@ inline constexpr OpSchema kSoftmaxBackward =
     Op("softmax_backward").Doc("gradient of softmax").In("grad_y", "* D").In("y", "* D").Out("grad_x", "* D");
 
 void SoftmaxRef(const OpContext&, const TensorView& x, const TensorView& y);
+// Workspace: a row of the compute type for each thread.
 void SoftmaxCpu(const OpContext&, const TensorView& x, const TensorView& y);
 
 void SoftmaxBackwardRef(const OpContext&, const TensorView& grad_y, const TensorView& y, const TensorView& grad_x);

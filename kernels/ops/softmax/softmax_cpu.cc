@@ -4,63 +4,61 @@
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/softmax/softmax.h"
-#include "kernels/simd/math-inl.h"
 #include "kernels/simd/row-inl.h"
+#include "kernels/simd/softmax-inl.h"
+#include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
+// The exponentials wait in `kept`, so that bfloat16 does not round them and streamed rows stay out of memory till then.
 template <class T, class F = ComputeType<T>>
-void ForwardRow(const T* x, size_t width, T* y) {
+HWY_INLINE void ForwardRow(const T* x, size_t width, bool stream, F* kept, T* y) {
   const hn::ScalableTag<F> d;
+  // A NaN that LaneMax passed over comes back: its exponential makes the sum NaN. So does a maximum that is infinite.
   const auto most = hn::Set(d, LaneMax(d, width, x));
-  // A NaN that LaneMax passed over comes back here: its exponential makes the sum NaN. The exponentials wait in y,
-  // except in bfloat16, where they would be rounded: there they are computed again.
-  constexpr bool kKept = std::is_same_v<T, F>;
-  const F sum = LaneSum(d, width, [&](auto acc, auto at) HWY_ATTR {
-    const auto e = Exp(d, hn::Sub(at(x), most));
-    if constexpr (kKept) at.Put(e, y);
-    return hn::Add(acc, at.Keep(e));
-  });
-  const auto divisor = hn::Set(d, sum);
-  Map(d, width, y, [&](auto at) HWY_ATTR {
-    if constexpr (kKept) return hn::Div(at(y), divisor);
-    return hn::Div(Exp(d, hn::Sub(at(x), most)), divisor);
-  });
+  const F sum =
+      SumOfExp(d, x, width, most, stream ? x + width : nullptr, [&](auto at, auto e) HWY_ATTR { at.Put(e, kept); });
+  const auto scale = hn::Set(d, F(1) / sum);
+  MapRow(d, width, stream, y, [&](auto at) HWY_ATTR { return hn::Mul(at(kept), scale); });
 }
 
 template <class T, class F = ComputeType<T>>
-void BackwardRow(const T* grad, const T* y, size_t width, T* out) {
+HWY_INLINE void BackwardRow(const T* grad, const T* y, size_t width, bool stream, T* out) {
   const hn::ScalableTag<F> d;
   const F dot = LaneSum(d, width, [&](auto acc, auto at) HWY_ATTR { return hn::MulAdd(at(grad), at(y), acc); });
   const auto vdot = hn::Set(d, dot);
-  Map(d, width, out, [&](auto at) HWY_ATTR { return hn::Mul(at(y), hn::Sub(at(grad), vdot)); });
-}
-
-// Calls row(start of the row) for every row, on all threads.
-template <class Row>
-void ForRows(const OpContext& context, const TensorView& x, int64_t cost, Row row) {
-  const int64_t width = x.size(-1);
-  ParallelChunks(*context.parallel, x.rows(), 1 + 16384 / (cost * width + 1), [&](int, int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) row(r * width);
-  });
+  const auto gradient = [&](auto at) HWY_ATTR { return hn::Mul(at(y), hn::Sub(at(grad), vdot)); };
+  MapRow(d, width, stream, out, gradient, grad + width, y + width);
 }
 
 void Softmax(const OpContext& context, const TensorView& x, const TensorView& y) {
   DispatchFloat(x.dtype, [&](auto type) {
     using T = decltype(type);
+    using F = ComputeType<T>;
+    const int64_t width = x.size(-1);
+    const bool stream = Streams<T>(y.data, x.numel(), width);
     // An exponential costs about four times an element's other work.
-    ForRows(context, x, 4,
-            [&](int64_t start) { ForwardRow(x.In<T>() + start, static_cast<size_t>(x.size(-1)), y.Out<T>() + start); });
+    ForRows(*context.parallel, x.rows(), 4 * width, stream, [&](int chunk, int64_t r) HWY_ATTR {
+      T* out = y.Out<T>() + r * width;
+      F* kept = reinterpret_cast<F*>(context.workspace) + chunk * width;
+      if constexpr (std::is_same_v<T, F>) {
+        if (!stream) kept = out;
+      }
+      ForwardRow<T>(x.In<T>() + r * width, static_cast<size_t>(width), stream, kept, out);
+    });
   });
 }
 void SoftmaxBackward(const OpContext& context, const TensorView& grad_y, const TensorView& y,
                      const TensorView& grad_x) {
   DispatchFloat(y.dtype, [&](auto type) {
     using T = decltype(type);
-    ForRows(context, y, 1, [&](int64_t start) {
-      BackwardRow(grad_y.In<T>() + start, y.In<T>() + start, static_cast<size_t>(y.size(-1)), grad_x.Out<T>() + start);
+    const int64_t width = y.size(-1);
+    const bool stream = Streams<T>(grad_x.data, y.numel(), width);
+    ForRows(*context.parallel, y.rows(), width, stream, [&](int64_t r) HWY_ATTR {
+      BackwardRow<T>(grad_y.In<T>() + r * width, y.In<T>() + r * width, static_cast<size_t>(width), stream,
+                     grad_x.Out<T>() + r * width);
     });
   });
 }

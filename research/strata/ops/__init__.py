@@ -52,7 +52,7 @@ def _install(schema):
     name = f"strata::{schema.name}"
     module = definition(schema.name) if not schema.name.endswith("_backward") else None
     torch.library.register_fake(name, _fake.make(schema, getattr(module, "fake", None)))
-    rule = _autograd.make(schema, schemas, getattr(module, "backward", None))
+    rule = _autograd.make(schema, schemas, getattr(module, "backward", None), getattr(module, "same_gradient", {}))
     run = getattr(torch.ops.strata, schema.name).default
     if schema.prepare >= 0:
         run, caches[schema.name] = _prepared.make(schema)

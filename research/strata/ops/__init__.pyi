@@ -22,6 +22,36 @@ def __getattr__(name: str) -> Callable[..., Any]: ...
 def add(x: Tensor, y: Tensor) -> Tensor:
     """z = x + y"""
 
+def add_layer_norm(
+    x: Tensor,
+    residual: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    eps: float = 1e-05,
+) -> tuple[Tensor, Tensor]:
+    """y = (s - mean_d(s)) / sqrt(var_d(s) + eps) * weight[d] + bias[d] and s, where s = x + residual"""
+
+def add_layer_norm_backward(
+    grad_y: Tensor,
+    grad_sum: Tensor,
+    sum: Tensor,
+    weight: Tensor,
+    eps: float = 1e-05,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """gradients of add_layer_norm; grad_x is the residual's, too"""
+
+def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float = 1e-06) -> tuple[Tensor, Tensor]:
+    """y = s / sqrt(mean_d(s^2) + eps) * weight[d] and s, where s = x + residual"""
+
+def add_rms_norm_backward(
+    grad_y: Tensor,
+    grad_sum: Tensor,
+    sum: Tensor,
+    weight: Tensor,
+    eps: float = 1e-06,
+) -> tuple[Tensor, Tensor]:
+    """gradients of add_rms_norm; grad_x is the residual's, too"""
+
 def attention(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor, scale: float = 0.0, causal: bool = False) -> Tensor:
     """y[i, h] = sum_j softmax_j(scale * q[i, h] . k[j, h]) v[j, h], j in i's run (j <= i where causal); scale 0
     stands for 1 / sqrt(D)"""
@@ -101,6 +131,12 @@ def linear_int8(
     activation: Literal["none", "gelu", "gelu_tanh", "relu", "silu"] | int = "none",
 ) -> Tensor:
     """y[..., o] = activation(sum_k(q[..., k] * weight[o, k]) * s[...] * scale[o] + bias[o]); q, s: x as int8"""
+
+def log_softmax(x: Tensor) -> Tensor:
+    """y = x - max_d(x) - log(sum_d(exp(x - max_d(x))))"""
+
+def log_softmax_backward(grad_y: Tensor, y: Tensor) -> Tensor:
+    """gradient of log_softmax"""
 
 def mandelbrot(re: Tensor, im: Tensor, max_iterations: int = 1000) -> Tensor:
     """counts[h, w] = the first n with |z_n|^2 > 4 in z' = z^2 + (re[w] + i im[h]), at most max_iterations"""

@@ -2,7 +2,8 @@
 
 `f_backward` takes `grad_<output>` and any of f's inputs and outputs by name, then f's attributes, and gives
 `grad_<input>`. An operator whose gradient needs no kernel says so in its Python file, kernels/ops/<op>/<op>.py:
-`def backward(grads, inputs, attrs)` returns one gradient (or None) for every tensor input.
+`def backward(grads, inputs, attrs)` returns one gradient (or None) for every tensor input. `same_gradient = {"b": "a"}`
+there says that the gradient of the input b is that of a, which the backward gives.
 """
 
 import torch
@@ -17,8 +18,8 @@ def _grads(grads, outputs):
 class _Rule:
     """How one operator saves what its gradient needs, and computes it."""
 
-    def __init__(self, schema, backward_schema, custom):
-        self.schema, self.backward_schema, self.custom = schema, backward_schema, custom
+    def __init__(self, schema, backward_schema, custom, same):
+        self.schema, self.backward_schema, self.custom, self.same = schema, backward_schema, custom, same
         self.inputs = [a.name for a in schema.inputs]
         self.attrs = [a.name for a in schema.attrs]
         self.outputs = [a.name for a in schema.outputs]
@@ -52,19 +53,19 @@ class _Rule:
         got = self.op(*args, *(ctx.attrs[a.name] for a in self.backward_schema.attrs))
         named = dict(zip((a.name for a in self.backward_schema.outputs), got if isinstance(got, tuple) else (got,)))
         return tuple(
-            named.get("grad_" + name) if needed else None
+            named.get("grad_" + self.same.get(name, name)) if needed else None
             for name, needed in zip(self.inputs + self.attrs, ctx.needs_input_grad)
         )
 
 
-def make(schema, schemas, custom):
+def make(schema, schemas, custom, same):
     """The rule of an operator, or None where it has no gradient."""
     if not schema.plain:  # save_for_backward takes single tensors
         return None
     backward = schemas.get(schema.name + "_backward")
     if backward is None and custom is None:
         return None
-    return _Rule(schema, backward, custom)
+    return _Rule(schema, backward, custom, same)
 
 
 def register(rule):
