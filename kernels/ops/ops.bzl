@@ -17,6 +17,7 @@ OPS = {
     "linear_int8": [],
     "reduce": [],
     "reduce_outer": [],
+    "pointwise": [],
     "rms_norm": ["cuda"],
     "rotary": [],
     "segment_pool": [],

@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 HWY_BEFORE_NAMESPACE();
@@ -153,8 +154,10 @@ HWY_INLINE hn::Vec<D> ExpNonPositive(D d, hn::Vec<D> x) {
   return hn::IfThenZeroElse(hn::Lt(x, low), e);
 }
 
-template <class D>
-HWY_INLINE hn::Vec<D> Log(D d, hn::Vec<D> x) {
+// log(x + c) of a sum whose second term is less than x's last place (c of its own type: a zero that costs nothing).
+struct NoTerm {};
+template <class D, class C>
+HWY_INLINE hn::Vec<D> LogPlus(D d, hn::Vec<D> x, [[maybe_unused]] C c) {
   using F = hn::TFromD<D>;
   using K = MathConstants<F>;
   const hn::RebindToUnsigned<D> du;
@@ -178,11 +181,18 @@ HWY_INLINE hn::Vec<D> Log(D d, hn::Vec<D> x) {
   const auto z = hn::Mul(s, s);
   const auto r = hn::Mul(z, Polynomial<K::kLog>(d, z));
   const auto half_square = hn::Mul(hn::Mul(hn::Set(d, F(0.5)), f), f);
-  const auto low = hn::MulAdd(s, hn::Add(half_square, r), hn::Mul(k, hn::Set(d, K::kLn2Lo)));
+  auto rest = hn::Mul(k, hn::Set(d, K::kLn2Lo));
+  if constexpr (!std::is_same_v<C, NoTerm>) rest = hn::Add(rest, hn::Div(c, x));
+  const auto low = hn::MulAdd(s, hn::Add(half_square, r), rest);
   auto y = hn::MulAdd(k, hn::Set(d, K::kLn2Hi), hn::Sub(f, hn::Sub(half_square, low)));
   y = hn::IfThenElse(hn::Eq(x, zero), hn::Set(d, -kInfinity), y);
   y = hn::IfThenElse(hn::Lt(x, zero), hn::Set(d, std::numeric_limits<F>::quiet_NaN()), y);
   return hn::IfThenElse(hn::Or(hn::IsNaN(x), hn::Eq(x, hn::Set(d, kInfinity))), x, y);
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> Log(D d, hn::Vec<D> x) {
+  return LogPlus(d, x, NoTerm());
 }
 
 template <class D>

@@ -173,6 +173,9 @@ def reduce_outer_backward(
 ) -> Tensor:
     """gradient of reduce_outer"""
 
+def pointwise(inputs: Sequence[Tensor], program: str = '') -> list[Tensor]:
+    """outputs = program(inputs), element by element; inputs broadcast"""
+
 def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-06) -> Tensor:
     """y[..., d] = x[..., d] / sqrt(mean_d(x[..., d]^2) + eps) * weight[d]"""
 

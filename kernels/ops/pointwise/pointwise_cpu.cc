@@ -1,0 +1,88 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/ops/pointwise/pointwise_cpu.cc"
+#include <hwy/foreach_target.h>  // compiles this file again for every target
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "kernels/core/typed_kernel.h"
+#include "kernels/ops/pointwise/broadcast.h"
+#include "kernels/ops/pointwise/casts-inl.h"
+#include "kernels/ops/pointwise/pointwise.h"
+#include "kernels/ops/pointwise/program.h"
+#include "kernels/ops/pointwise/random-inl.h"
+#include "kernels/ops/pointwise/run-inl.h"
+#include "kernels/ops/pointwise/steps-inl.h"
+#include "kernels/ops/pointwise/tile.h"
+#include "kernels/ops/pointwise/workspace.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace strata {
+namespace HWY_NAMESPACE {
+using pointwise::Program;
+using pointwise::Step;
+
+StepFn FindStep(const Step& step) {
+  switch (pointwise::InfoOf(step.code).kind) {
+    case pointwise::CodeKind::kCast:
+      return FindCast(pointwise::ComputeOf(step.type), pointwise::ComputeOf(step.result));
+    case pointwise::CodeKind::kRandom:
+      return FindRandom(step.code);
+    default:
+      break;
+  }
+  switch (pointwise::ComputeOf(step.type)) {
+    case DType::kF64:
+      return StepOf<double>(step.code);
+    case DType::kI32:
+      return StepOf<int32_t>(step.code);
+    case DType::kI64:
+      return StepOf<int64_t>(step.code);
+    case DType::kBool:
+      return BoolStep(step.code);
+    default:
+      return StepOf<float>(step.code);
+  }
+}
+
+void Pointwise(const OpContext& context, std::span<const TensorView> inputs, std::string_view text,
+               std::span<const TensorView> outputs) {
+  const Program& program = *pointwise::Decode(text).program;
+  const pointwise::Broadcast broadcast(inputs, outputs[0]);
+  if (broadcast.total == 0) return;
+  std::array<StepFn, pointwise::kMaxInstructions> steps;
+  for (size_t i = 0; i < static_cast<size_t>(program.schedule.num_steps); ++i) {
+    steps[i] = FindStep(program.schedule.steps[i]);
+  }
+  const pointwise::Work work{program, broadcast, inputs, outputs, steps.data(), context.workspace};
+  FillConstants(work);
+  // Some 20 thousand simple instructions' elements take about what waking a thread does.
+  const int64_t tile = static_cast<int64_t>(pointwise::kTile) * (program.schedule.weight + 2);
+  const int64_t grain = std::max<int64_t>(1, 65536 / tile);
+  ParallelChunks(*context.parallel, work.num_tiles(), grain,
+                 [&](int chunk, int64_t begin, int64_t end) { Runner(work, chunk).Run(begin, end); });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strata
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace strata {
+
+HWY_EXPORT(Pointwise);
+
+void PointwiseCpu(const OpContext& context, std::span<const TensorView> inputs, std::string_view program,
+                  std::span<const TensorView> outputs) {
+  HWY_DYNAMIC_DISPATCH(Pointwise)(context, inputs, program, outputs);
+}
+
+size_t PointwiseWorkspace(const Call& call, int num_threads) {
+  const pointwise::Program& program = *pointwise::Decode(*call.attrs[0].text).program;
+  return pointwise::kConstantBytes * static_cast<size_t>(program.num_constants) +
+         pointwise::ThreadBytes(program) * static_cast<size_t>(num_threads);
+}
+
+}  // namespace strata
+#endif  // HWY_ONCE

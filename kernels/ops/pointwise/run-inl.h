@@ -1,0 +1,248 @@
+// Runs a pointwise program tile by tile. Included once per SIMD target.
+//
+//   Runner(work, chunk).Run(first_tile, end_tile);
+#if defined(STRATA_KERNELS_OPS_POINTWISE_RUN_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef STRATA_KERNELS_OPS_POINTWISE_RUN_INL_H_
+#undef STRATA_KERNELS_OPS_POINTWISE_RUN_INL_H_
+#else
+#define STRATA_KERNELS_OPS_POINTWISE_RUN_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/ops/pointwise/casts-inl.h"
+#include "kernels/ops/pointwise/workspace.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace strata {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+inline bool IsNarrow(DType type) { return type == DType::kBF16 || type == DType::kF16; }
+
+// `count` copies of the element at `from`.
+inline void Spread(const void* from, size_t bytes, size_t count, void* to) {
+  switch (bytes) {
+    case 1:
+      std::memset(to, *static_cast<const uint8_t*>(from), count);
+      return;
+    case 2:
+      std::fill_n(static_cast<uint16_t*>(to), count, *static_cast<const uint16_t*>(from));
+      return;
+    case 4:
+      std::fill_n(static_cast<uint32_t*>(to), count, *static_cast<const uint32_t*>(from));
+      return;
+    default:
+      std::fill_n(static_cast<uint64_t*>(to), count, *static_cast<const uint64_t*>(from));
+  }
+}
+
+// Each constant, as often as a vector may ask for.
+inline void FillConstants(const pointwise::Work& work) {
+  for (int k = 0; k < work.program.num_constants; ++k) {
+    const pointwise::Constant& constant = work.program.constants[static_cast<size_t>(k)];
+    std::byte* to = work.memory + static_cast<size_t>(k) * pointwise::kConstantBytes;
+    const auto fill = [to](auto value) { Spread(&value, sizeof value, pointwise::kConstantBytes / sizeof value, to); };
+    switch (constant.type) {
+      case DType::kF32:
+        fill(static_cast<float>(constant.f));
+        break;
+      case DType::kF64:
+        fill(constant.f);
+        break;
+      case DType::kI32:
+        fill(static_cast<int32_t>(constant.i));
+        break;
+      case DType::kI64:
+        fill(constant.i);
+        break;
+      default:
+        fill(static_cast<uint8_t>(constant.i));
+    }
+  }
+}
+
+// One thread's part of a call.
+class Runner {
+ public:
+  Runner(const pointwise::Work& work, int chunk)
+      : work_(work),
+        program_(work.program),
+        slot_bytes_(pointwise::SlotBytes(program_)),
+        slots_(work.memory + pointwise::kConstantBytes * static_cast<size_t>(program_.num_constants) +
+               pointwise::ThreadBytes(program_) * static_cast<size_t>(chunk)) {
+    for (size_t k = 0; k < static_cast<size_t>(program_.num_constants); ++k) {
+      places_[pointwise::kConstantPlaces + k] = {work.memory + k * pointwise::kConstantBytes, 0};
+    }
+    for (size_t s = 0; s < static_cast<size_t>(program_.schedule.num_slots); ++s) {
+      places_[pointwise::kSlotPlaces + s] = {Slot(s), ~size_t{0}};
+    }
+    for (size_t t = 0; t < work.inputs.size(); ++t) {
+      single_[t] = work.broadcast.Single(t);
+      if (single_[t]) SpreadInput(t, 0);
+    }
+  }
+
+  // Tiles [first, end).
+  void Run(int64_t first, int64_t end) {
+    const int64_t run = work_.run(), per_run = work_.tiles_per_run();
+    constexpr auto kTile = static_cast<int64_t>(pointwise::kTile), kStep = static_cast<int64_t>(pointwise::kTileStep);
+    const int64_t whole = run / kStep * kStep;
+    int64_t row = first / per_run, number = first % per_run;
+    for (int64_t t = first; t < end; ++t) {
+      const int64_t begin = std::min(whole, number * kTile);
+      cut_ = begin == whole;
+      count_ = static_cast<size_t>((cut_ ? run : std::min(whole, begin + kTile)) - begin);
+      RunTile(row, begin);
+      if (++number == per_run) number = 0, ++row;
+    }
+  }
+
+ private:
+  struct Place {
+    std::byte* data;
+    size_t mask;
+  };
+
+  std::byte* Slot(size_t slot) const { return slots_ + slot_bytes_ * slot; }
+  std::byte* InputSlot(size_t t) const { return Slot(static_cast<size_t>(program_.schedule.num_slots) + t); }
+  std::byte* OutputSlot(size_t o) const { return InputSlot(work_.inputs.size() + o); }
+
+  // Input t is the element number `at` everywhere.
+  void SpreadInput(size_t t, int64_t at) {
+    const TensorView& view = work_.inputs[t];
+    const size_t size = SizeOf(view.dtype);
+    const std::byte* from = static_cast<const std::byte*>(view.data) + static_cast<size_t>(at) * size;
+    float wide = 0;
+    if (IsNarrow(view.dtype)) {
+      wide = view.dtype == DType::kBF16 ? ToFloat(view.In<BF16>()[at]) : ToFloat(view.In<F16>()[at]);
+      Spread(&wide, sizeof wide, pointwise::kConstantBytes / sizeof wide, InputSlot(t));
+    } else {
+      Spread(from, size, pointwise::kConstantBytes / size, InputSlot(t));
+    }
+    places_[t] = {InputSlot(t), 0};
+  }
+
+  // Input t is what lies at `from`; only the tile's own elements may be read.
+  void ReadInput(size_t t, std::byte* from) {
+    const DType type = work_.inputs[t].dtype;
+    std::byte* slot = InputSlot(t);
+    if (cut_) {
+      std::byte* copy = IsNarrow(type) ? slot + pointwise::kTile * sizeof(uint16_t) : slot;
+      std::memcpy(copy, from, count_ * SizeOf(type));
+      from = copy;
+    }
+    places_[t] = {from, ~size_t{0}};
+    Widen(t);
+  }
+  // A narrow format is converted into the input's slot.
+  void Widen(size_t t) {
+    const DType type = work_.inputs[t].dtype;
+    if (!IsNarrow(type)) return;
+    FromNarrow(type, places_[t].data, reinterpret_cast<float*>(InputSlot(t)), Padded());
+    places_[t].data = InputSlot(t);
+  }
+
+  // Copies what output elements [begin, begin + count_) read of input t: runs of memory or of one element.
+  void Gather(size_t t, int64_t begin) {
+    const pointwise::Broadcast& broadcast = work_.broadcast;
+    const TensorView& view = work_.inputs[t];
+    const size_t size = SizeOf(view.dtype);
+    std::byte* slot = InputSlot(t);
+    std::byte* to = IsNarrow(view.dtype) ? slot + pointwise::kTile * sizeof(uint16_t) : slot;
+    places_[t] = {to, ~size_t{0}};
+    int64_t row = begin / broadcast.inner, column = begin % broadcast.inner;
+    for (auto left = static_cast<int64_t>(count_); left > 0; ++row, column = 0) {
+      const int64_t length = std::min(left, broadcast.inner - column), stride = broadcast.InnerStride(t);
+      const std::byte* from = static_cast<const std::byte*>(view.data) +
+                              static_cast<size_t>(broadcast.Offset(t, row) + column * stride) * size;
+      if (stride == 1) {
+        std::memcpy(to, from, static_cast<size_t>(length) * size);
+      } else {
+        Spread(from, size, static_cast<size_t>(length), to);
+      }
+      to += static_cast<size_t>(length) * size;
+      left -= length;
+    }
+    Widen(t);
+  }
+
+  void ReadInputs(int64_t row, int64_t begin) {
+    const pointwise::Broadcast& broadcast = work_.broadcast;
+    for (size_t t = 0; t < work_.inputs.size(); ++t) {
+      if (single_[t]) continue;
+      const TensorView& view = work_.inputs[t];
+      const auto at = [&](int64_t element) {
+        return static_cast<std::byte*>(view.data) + static_cast<size_t>(element) * SizeOf(view.dtype);
+      };
+      if (broadcast.Full(t)) {
+        ReadInput(t, at(row * broadcast.inner + begin));
+      } else if (!work_.by_run()) {
+        Gather(t, begin);
+      } else if (broadcast.InnerStride(t) == 0) {
+        SpreadInput(t, broadcast.Offset(t, row));
+      } else {
+        ReadInput(t, at(broadcast.Offset(t, row) + begin));
+      }
+    }
+  }
+
+  size_t Padded() const { return (count_ + pointwise::kTileStep - 1) / pointwise::kTileStep * pointwise::kTileStep; }
+
+  // The elements that start at number `begin` of a run.
+  void RunTile(int64_t row, int64_t begin) {
+    ReadInputs(row, begin);
+    const int64_t first = row * work_.run() + begin;
+    for (size_t o = 0; o < work_.outputs.size(); ++o) {
+      std::byte* data = static_cast<std::byte*>(work_.outputs[o].data);
+      data += static_cast<size_t>(first) * SizeOf(work_.outputs[o].dtype);
+      places_[pointwise::kOutputPlaces + o] = {cut_ ? OutputSlot(o) : data, ~size_t{0}};
+    }
+    RunSteps(first);
+    if (!cut_) return;
+    for (size_t o = 0; o < work_.outputs.size(); ++o) {
+      const size_t size = SizeOf(work_.outputs[o].dtype);
+      std::memcpy(static_cast<std::byte*>(work_.outputs[o].data) + static_cast<size_t>(first) * size, OutputSlot(o),
+                  count_ * size);
+    }
+  }
+
+  void RunSteps(int64_t position) {
+    pointwise::Tile tile{};
+    tile.count = Padded();
+    tile.position = static_cast<uint64_t>(position);
+    for (size_t s = 0; s < static_cast<size_t>(program_.schedule.num_steps); ++s) {
+      const pointwise::Step& step = program_.schedule.steps[s];
+      for (size_t a = 0; a < step.arity; ++a) {
+        const Place& place = places_[static_cast<size_t>(step.in[a])];
+        tile.in[a] = place.data;
+        tile.mask[a] = place.mask;
+      }
+      tile.out = places_[static_cast<size_t>(step.out)].data;
+      work_.steps[s](tile);
+      auto* values = static_cast<float*>(tile.out);
+      if (step.rounds) RoundNarrow(step.result, values, tile.count);
+      if (step.output < 0) continue;
+      ToNarrow(step.result, values, places_[pointwise::kOutputPlaces + static_cast<size_t>(step.output)].data,
+               tile.count);
+    }
+  }
+
+  const pointwise::Work& work_;
+  const pointwise::Program& program_;
+  const size_t slot_bytes_;
+  std::byte* const slots_;
+  bool cut_ = false;  // this tile ends past the last whole step: inputs and outputs are copied
+  size_t count_ = 0;  // its elements
+  std::array<bool, pointwise::kMaxProgramInputs> single_;
+  std::array<Place, pointwise::kNumPlaces> places_;
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strata
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard, toggled per target
