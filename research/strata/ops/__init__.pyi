@@ -141,6 +141,9 @@ def log_softmax_backward(grad_y: Tensor, y: Tensor) -> Tensor:
 def mandelbrot(re: Tensor, im: Tensor, max_iterations: int = 1000) -> Tensor:
     """counts[h, w] = the first n with |z_n|^2 > 4 in z' = z^2 + (re[w] + i im[h]), at most max_iterations"""
 
+def pointwise(inputs: Sequence[Tensor], program: str = '') -> list[Tensor]:
+    """outputs = program(inputs), element by element; inputs broadcast"""
+
 def reduce(
     x: Tensor,
     operation: Literal["sum", "mean", "max", "min", "sum_squares", "var", "std"] | int = "sum",
@@ -172,9 +175,6 @@ def reduce_outer_backward(
     correction: int = 1,
 ) -> Tensor:
     """gradient of reduce_outer"""
-
-def pointwise(inputs: Sequence[Tensor], program: str = '') -> list[Tensor]:
-    """outputs = program(inputs), element by element; inputs broadcast"""
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-06) -> Tensor:
     """y[..., d] = x[..., d] / sqrt(mean_d(x[..., d]^2) + eps) * weight[d]"""
