@@ -4,7 +4,9 @@ OPS = {
     "add": [],
     "add_layer_norm": [],
     "add_rms_norm": [],
+    "adamw": [],
     "attention": [],
+    "clip_grad_norm": [],
     "copy": [],
     "cross_entropy": [],
     "embedding": [],
@@ -22,5 +24,6 @@ OPS = {
     "rotary": [],
     "segment_pool": [],
     "segment_positions": [],
+    "sgd": [],
     "softmax": [],
 }

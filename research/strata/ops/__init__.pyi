@@ -19,6 +19,22 @@ def prepared_weights(enabled: bool) -> AbstractContextManager[None]: ...
 # An operator that is newer than this file.
 def __getattr__(name: str) -> Callable[..., Any]: ...
 
+def adamw(
+    params: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    exp_avgs: Sequence[Tensor],
+    exp_avg_sqs: Sequence[Tensor],
+    max_exp_avg_sqs: Sequence[Tensor] = (),
+    step: int = 1,
+    lr: float = 0.001,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-08,
+    weight_decay: float = 0.01,
+    maximize: bool = False,
+) -> None:
+    """one AdamW step on every tensor of the lists"""
+
 def add(x: Tensor, y: Tensor) -> Tensor:
     """z = x + y"""
 
@@ -66,6 +82,9 @@ def attention_backward(
     causal: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """gradients of attention"""
+
+def clip_grad_norm(grads: Sequence[Tensor], max_norm: float = 1.0) -> Tensor:
+    """norm = |grads|; grads *= min(1, max_norm / (norm + 1e-6))"""
 
 def copy(x: Tensor) -> Tensor:
     """y = x, laid out row by row"""
@@ -213,6 +232,20 @@ def segment_pool_backward(
 
 def segment_positions(like: Tensor, cu_seqlens: Tensor) -> Tensor:
     """positions[n] = n - cu_seqlens[b] for cu_seqlens[b] <= n < cu_seqlens[b + 1]"""
+
+def sgd(
+    params: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    momentum_buffers: Sequence[Tensor] = (),
+    lr: float = 0.001,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+    maximize: bool = False,
+    first: bool = False,
+) -> None:
+    """one step of gradient descent on every tensor of the lists"""
 
 def softmax(x: Tensor) -> Tensor:
     """y = exp(x - max_d(x)) / sum_d(exp(x - max_d(x)))"""

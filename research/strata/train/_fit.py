@@ -7,6 +7,8 @@ import time
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from .. import optim
+
 
 @dataclasses.dataclass
 class History:
@@ -37,7 +39,7 @@ def fit(model, inputs, targets, loss_fn, *, epochs=30, batch_size=64, learning_r
     Returns: a History.
     """
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    optimizer = optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
     steps = epochs * -(-len(inputs) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
     losses, start = [], time.perf_counter()
