@@ -23,7 +23,7 @@
 namespace strata {
 
 // Of the state: that of the parameters, or float32 beside bfloat16 parameters (AdamWInfer).
-inline constexpr TypeSpec kOptimizerState = {kFloatDTypes, 'S'};
+inline constexpr TypeSpec kOptimizerState = {kFloatDTypes, 'M'};
 inline constexpr double kBelowOne = 0x1.fffffffffffffp-1;
 
 inline constexpr OpSchema kAdamW = Op("adamw")

@@ -4,7 +4,7 @@
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/adamw/adamw.h"
-#include "kernels/simd/row-inl.h"
+#include "kernels/simd/rounded-inl.h"
 #include "kernels/simd/tensor_chunks.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -23,13 +23,13 @@ void Update(const AdamWFactors& factors, bool maximize, size_t n, T* p, const T*
   ForEachVector(d, n, [&](auto at) HWY_ATTR {
     const auto grad = hn::Mul(at(g), sign), old_m = at(m);
     const auto mean = RoundTo<S>(d, hn::MulAdd(hn::Sub(grad, old_m), new1, old_m));
-    at.Put(mean, m);
+    PutRounded(at, mean, m);
     auto square = RoundTo<S>(d, hn::MulAdd(hn::Mul(grad, grad), new2, hn::Mul(at(v), beta2)));
-    at.Put(square, v);
+    PutRounded(at, square, v);
     if (h != nullptr) {
       const auto most = at(h);
       square = hn::IfThenElse(hn::Or(hn::IsNaN(square), hn::Gt(square, most)), square, most);
-      at.Put(square, h);
+      PutRounded(at, square, h);
     }
     const auto change = hn::Div(mean, hn::Add(hn::Sqrt(square), eps));
     at.Put(hn::NegMulAdd(step, change, hn::Mul(at(p), keep)), p);

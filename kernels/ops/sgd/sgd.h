@@ -1,7 +1,7 @@
 // One step of stochastic gradient descent on many tensors in one call, as torch.optim.SGD defines it; every line
 // rounded to the dtype of what it sets (g: the gradient, negated if `maximize`; b: the momentum buffer):
 //
-//   g = g + weight_decay p
+//   g = g + weight_decay p                 unless that is 0
 //   b = momentum b + (1 - dampening) g      b = g where `first`
 //   g = g + momentum b if `nesterov`, else b
 //   p = p - lr g
@@ -22,7 +22,7 @@ inline constexpr OpSchema kSgd = Op("sgd")
                                      .Mutated()
                                      .List("grads", "*")
                                      // Of the dtype of the parameters, or float32 beside bfloat16 parameters.
-                                     .List("momentum_buffers", "*", {kFloatDTypes, 'S'})
+                                     .List("momentum_buffers", "*", {kFloatDTypes, 'M'})
                                      .Mutated()
                                      .MayBeAbsent()
                                      .Attr("lr", 1e-3)

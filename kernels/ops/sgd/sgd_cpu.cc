@@ -4,7 +4,7 @@
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/sgd/sgd.h"
-#include "kernels/simd/row-inl.h"
+#include "kernels/simd/rounded-inl.h"
 #include "kernels/simd/tensor_chunks.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -20,13 +20,14 @@ void Update(const SgdFactors& factors, size_t n, T* p, const T* g, S* b) {
   const auto fresh = hn::Set(d, static_cast<F>(factors.fresh));
   const auto decay = hn::Set(d, static_cast<F>(factors.weight_decay));
   const auto sign = hn::Set(d, factors.maximize ? F(-1) : F(1));
-  const bool first = factors.first, nesterov = factors.nesterov;
+  const bool first = factors.first, nesterov = factors.nesterov, decays = factors.weight_decay != 0;
   ForEachVector(d, n, [&](auto at) HWY_ATTR {
     const auto old = at(p);
-    auto grad = hn::MulAdd(decay, old, hn::Mul(at(g), sign));
+    auto grad = hn::Mul(at(g), sign);
+    if (decays) grad = hn::MulAdd(decay, old, grad);
     if (b != nullptr) {
       const auto next = RoundTo<S>(d, first ? grad : hn::MulAdd(momentum, at(b), hn::Mul(fresh, grad)));
-      at.Put(next, b);
+      PutRounded(at, next, b);
       grad = nesterov ? hn::MulAdd(momentum, next, grad) : next;
     }
     at.Put(hn::NegMulAdd(lr, grad, old), p);

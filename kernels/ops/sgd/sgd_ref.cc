@@ -9,7 +9,8 @@ template <class T, class S>
 void Update(const SgdFactors& f, const TensorView& param, const TensorView& grad, const TensorView* buffer) {
   for (int64_t i = 0; i < param.numel(); ++i) {
     const double p = ToDouble(param.In<T>()[i]);
-    double g = (f.maximize ? -1 : 1) * ToDouble(grad.In<T>()[i]) + f.weight_decay * p;
+    double g = (f.maximize ? -1 : 1) * ToDouble(grad.In<T>()[i]);
+    if (f.weight_decay != 0) g += f.weight_decay * p;
     if (buffer != nullptr) {
       S& stored = buffer->Out<S>()[i];
       stored = FromDouble<S>(f.first ? g : f.momentum * ToDouble(stored) + f.fresh * g);
