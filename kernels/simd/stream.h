@@ -7,6 +7,7 @@
 //   }
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -50,6 +51,19 @@ inline void CopyShort(void* to, const void* from, size_t bytes) {
   for (; i + 32 <= bytes; i += 32) std::memcpy(out + i, in + i, 32);
   if (i + 16 <= bytes) std::memcpy(out + i, in + i, 16);
   std::memcpy(out + bytes - 16, in + bytes - 16, 16);
+}
+
+// Zeros past the caches, any address and size.
+inline void StreamZeros(void* to, size_t bytes) {
+  alignas(16) static constexpr std::byte kZeros[16] = {};
+  auto* out = static_cast<std::byte*>(to);
+  const size_t head = std::min(bytes, (64 - reinterpret_cast<uintptr_t>(out) % 64) % 64);
+  std::memset(out, 0, head);
+  size_t i = head;
+  for (; i + 64 <= bytes; i += 64) {
+    for (size_t part = 0; part < 64; part += 16) Stream16(out + i + part, kZeros);
+  }
+  std::memset(out + i, 0, bytes - i);
 }
 
 // memcpy past the caches, any addresses and size.

@@ -8,6 +8,7 @@
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/embedding/embedding.h"
 #include "kernels/simd/columns-inl.h"
+#include "kernels/simd/stream.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -25,14 +26,33 @@ void SumPlaces(const T* grad, const int64_t* places, size_t count, size_t width,
 void SumRows(const OpContext& context, const TensorView& grad_y, const int64_t* starts, const int64_t* places,
              const TensorView& grad_weight) {
   const int64_t rows = grad_weight.size(0), width = grad_weight.size(1);
-  const int64_t cost = (grad_y.numel() + grad_weight.numel()) / std::max<int64_t>(1, rows);
+  // A row of the table costs what it adds up and what it writes. Words are not equally frequent, so that even shares of
+  // rows would not be even shares of work: thread borders are looked up in the running sum, starts[v] + v.
+  const int64_t work = starts[rows] + rows;
+  const auto row_at = [&](int64_t share) {
+    int64_t low = 0, high = rows;
+    while (low < high) {
+      const int64_t middle = (low + high) / 2;
+      starts[middle] + middle < share ? low = middle + 1 : high = middle;
+    }
+    return low;
+  };
+  const size_t row_bytes = static_cast<size_t>(width) * SizeOf(grad_y.dtype);
+  const bool stream = WorthStreaming(rows * static_cast<int64_t>(row_bytes));
   DispatchFloat(grad_y.dtype, [&](auto type) {
     using T = decltype(type);
-    ParallelChunks(*context.parallel, rows, 1 + 16384 / (cost + 1), [&](int, int64_t begin, int64_t end) {
-      for (int64_t v = begin; v < end; ++v) {
-        SumPlaces(grad_y.In<T>(), places + starts[v], static_cast<size_t>(starts[v + 1] - starts[v]),
-                  static_cast<size_t>(width), grad_weight.Out<T>() + v * width);
+    ParallelChunks(*context.parallel, work, 1 + 16384 / (width + 1), [&](int, int64_t begin, int64_t end) {
+      const int64_t last = end == work ? rows : row_at(end);
+      for (int64_t v = row_at(begin); v < last; ++v) {
+        T* out = grad_weight.Out<T>() + v * width;
+        const auto count = static_cast<size_t>(starts[v + 1] - starts[v]);
+        if (count == 0 && stream) {
+          StreamZeros(out, row_bytes);
+        } else {
+          SumPlaces(grad_y.In<T>(), places + starts[v], count, static_cast<size_t>(width), out);
+        }
       }
+      if (stream) StreamFence();
     });
   });
 }
@@ -69,11 +89,21 @@ void EmbeddingCpu(const OpContext& context, const TensorView& weight, const Tens
   DispatchIndex(ids.dtype, [&](auto index) {
     const auto* id = ids.In<decltype(index)>();
     const int64_t grain = 1 + 65536 / (static_cast<int64_t>(bytes) + 1);
+    const bool stream = WorthStreaming(ids.numel() * static_cast<int64_t>(bytes));
+    // Rows lie anywhere, which no processor guesses: the beginning of those that come next is called while one is
+    // copied.
+    constexpr int64_t kAhead = 2;
+    const size_t called = std::min<size_t>(bytes, 512);
     ParallelChunks(*context.parallel, ids.numel(), grain, [&](int, int64_t begin, int64_t end) {
       if (bytes == 0) return;
       for (int64_t n = begin; n < end; ++n) {
-        std::memcpy(out + static_cast<size_t>(n) * bytes, table + static_cast<size_t>(id[n]) * bytes, bytes);
+        const auto* ahead = table + static_cast<size_t>(id[std::min(n + kAhead, end - 1)]) * bytes;
+        for (size_t line = 0; line < called; line += 64) __builtin_prefetch(ahead + line);
+        auto* to = out + static_cast<size_t>(n) * bytes;
+        const auto* from = table + static_cast<size_t>(id[n]) * bytes;
+        stream ? StreamBytes(to, from, bytes) : static_cast<void>(std::memcpy(to, from, bytes));
       }
+      if (stream) StreamFence();
     });
   });
 }
