@@ -25,7 +25,7 @@ def op(name, deps = [], header_deps = [], test_deps = []):
     native.cc_library(name = name + "_h", hdrs = [name + ".h"], deps = _CORE + header_deps, visibility = visibility)
     native.cc_library(
         name = name + "_cpu",
-        srcs = [name + "_cpu.cc"] + native.glob([name + "_*_cpu.cc"]),
+        srcs = [name + "_cpu.cc"] + native.glob([name + "_*_cpu.cc", "*_tile.h"]),
         copts = SIMD_COPTS,
         deps = [":" + name + "_h", "//kernels/simd"] + deps,
     )

@@ -16,6 +16,7 @@ OPS = {
     "linear": [],
     "log_softmax": [],
     "mandelbrot": [],
+    "linear_int4": [],
     "linear_int8": [],
     "reduce": [],
     "reduce_outer": [],

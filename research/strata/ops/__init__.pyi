@@ -142,6 +142,18 @@ def linear(
 def linear_backward(grad_y: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """gradients of linear without an activation"""
 
+def linear_int4(
+    x: Tensor,
+    weight: Tensor,
+    scale: Tensor,
+    zero: Tensor | None = None,
+    bias: Tensor | None = None,
+    blocks: int = 1,
+    activation: Literal["none", "gelu", "gelu_tanh", "relu", "silu"] | int = "none",
+) -> Tensor:
+    """y[..., o] = activation(sum_g(sum_k(a[..., k] * (q[o, k] - zero[g, o])) * s[..., g] * scale[g, o]) + bias[o]);
+    a, s: x as int8 in groups of 32 * blocks; q: weight, two in a byte"""
+
 def linear_int8(
     x: Tensor,
     weight: Tensor,
