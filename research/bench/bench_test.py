@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import time
 import xml.etree.ElementTree
 
 import pytest
@@ -111,9 +112,10 @@ def test_ratio_is_against_the_fastest_peer_that_counts():
 
 def test_sides_take_turns():
     order = []
-    timing.alternate([lambda: order.append("a"), lambda: order.append("b")], rounds=3, slice_s=1e-9)
-    turns = "".join(order)[-12:]
-    assert turns.count("a") == turns.count("b") == 6 and "aaaa" not in turns and "bbbb" not in turns
+    sides = [lambda: (order.append("a"), time.sleep(1e-4)), lambda: (order.append("b"), time.sleep(1e-4))]
+    found = timing.alternate(sides, rounds=3, slice_s=0)
+    assert "".join(order)[-12:] == "aabbaabbaabb"  # an untimed call and a timed one, each
+    assert [t.samples for t in found] == [3, 3] and all(t.median > 1e-4 for t in found)
 
 
 def test_the_roof_of_streaming_is_that_of_the_level_that_holds_the_data():

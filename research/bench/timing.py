@@ -7,11 +7,11 @@ import time
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-    """Seconds of one call: the median of the rounds, and half the distance of the quartiles as a part of it."""
+    """Seconds of one call: the median of the samples, and half the distance of the quartiles as a part of it."""
 
     median: float
     spread: float
-    rounds: int
+    samples: int
 
     @classmethod
     def of(cls, taken):
@@ -23,34 +23,47 @@ class Times:
         return dataclasses.replace(self, median=self.median * factor)
 
 
-def _calls(function, slice_s, most=100000):
-    """(calls that fill a slice of time, seconds of one); also warms up."""
+def _calls(function, least_s=5e-5, most=10000):
+    """(calls that make one sample, seconds of it): a single one, or enough to be longer than a look at the clock."""
     function()
     calls = 1
-    while calls < most:
+    while True:
         start = time.perf_counter()
         for _ in range(calls):
             function()
         taken = time.perf_counter() - start
-        if taken >= slice_s / 2:
-            return max(1, min(most, round(calls * slice_s / taken))), taken / calls
-        calls *= 4
-    return most, slice_s / most
+        if taken >= least_s or calls >= most:
+            return calls, taken
+        calls *= 2
+
+
+def _slice(function, calls, slice_s, samples):
+    """Adds samples until the slice is over; one at least."""
+    function()  # untimed: by its end the other side's threads sleep and the caches are this side's
+    end = time.perf_counter() + slice_s
+    while True:
+        start = time.perf_counter()
+        for _ in range(calls):
+            function()
+        now = time.perf_counter()
+        samples.append((now - start) / calls)
+        if now >= end:
+            return
 
 
 def alternate(functions, rounds, slice_s=0.01, budget_s=10.0, tick=None):
-    """Times of each function. Fewer rounds than asked for where they would take over budget_s, but three at least."""
-    counts, guesses = zip(*(_calls(f, slice_s) for f in functions))
-    one = sum((c + 1) * g for c, g in zip(counts, guesses))
+    """Times of each function. Fewer rounds than asked for where they would take over budget_s, but three at least.
+
+    A side's figure is the median of all its samples, each as short as can be: a moment in which the machine does
+    something else spoils one sample, not a slice.
+    """
+    counts, guesses = zip(*(_calls(f) for f in functions))
+    one = sum(max(slice_s, 2 * guess) for guess in guesses)
     rounds = max(3, min(rounds, int(budget_s / one))) if rounds > 3 else rounds
-    taken = [[] for _ in functions]
+    samples = [[] for _ in functions]
     for at in range(rounds):
-        for function, calls, times in zip(functions, counts, taken):
-            function()  # untimed: by its end the other side's threads sleep and the caches are this side's
-            start = time.perf_counter()
-            for _ in range(calls):
-                function()
-            times.append((time.perf_counter() - start) / calls)
+        for function, calls, kept in zip(functions, counts, samples):
+            _slice(function, calls, slice_s, kept)
         if tick:
             tick((at + 1) / rounds)
-    return [Times.of(t) for t in taken]
+    return [Times.of(kept) for kept in samples]
