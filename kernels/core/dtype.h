@@ -36,6 +36,9 @@ using DTypeSet = uint32_t;
 constexpr DTypeSet SetOf(DType dtype) { return DTypeSet{1} << static_cast<int>(dtype); }
 constexpr bool Contains(DTypeSet set, DType dtype) { return (set & SetOf(dtype)) != 0; }
 
+// What a dtype is computed in.
+constexpr DType WideOf(DType dtype) { return dtype == DType::kF64 ? DType::kF64 : DType::kF32; }
+
 // A bfloat16 value: the upper half of a float32. Arithmetic is done in float32.
 struct BF16 {
   uint16_t bits;

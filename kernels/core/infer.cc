@@ -62,7 +62,7 @@ Status BindType(Bound& b, const ArgSpec& arg, const TensorView& view) {
   int& bound = b.types[arg.type.letter - 'A'];
   if (bound < 0) bound = static_cast<int>(view.dtype);
   if (arg.type.letter == 'T' && b.types['S' - 'A'] < 0) {
-    b.types['S' - 'A'] = static_cast<int>(view.dtype == DType::kF64 ? DType::kF64 : DType::kF32);
+    b.types['S' - 'A'] = static_cast<int>(WideOf(view.dtype));
   }
   if (bound == static_cast<int>(view.dtype)) return {};
   return InvalidArgument(Where(b.schema, arg) + " has dtype " + std::string(NameOf(view.dtype)) + ", wanted " +
@@ -198,8 +198,8 @@ Status CheckSizeRules(const OpSchema& schema, const Call& call) {
   for (int i = 0; i < schema.num_size_rules; ++i) {
     const SizeRule& rule = schema.size_rules[static_cast<size_t>(i)];
     const int64_t size = call.dims[static_cast<size_t>(rule.dim)];
-    if (size < 0) continue;  // of an absent argument
     const int64_t of = rule.of.Evaluate(call.dims.data(), call.attrs.data());
+    if (size < 0 || of < 0) continue;  // of an absent argument
     const bool multiple = rule.kind == SizeRule::Kind::kMultiple;
     if (multiple ? (of > 0 ? size % of == 0 : size == 0) : size >= of) continue;
     return InvalidArgument("strata::" + std::string(schema.name) + ": " +
@@ -233,6 +233,8 @@ Status Infer(const OpDef& op, Call& call) {
   STRATA_RETURN_IF_ERROR(CheckAttrs(schema, call));
   STRATA_RETURN_IF_ERROR(BindInputs(bound, call));
   STRATA_RETURN_IF_ERROR(CheckSizeRules(schema, call));
+  // What only an absent argument names is empty: the gradient of such an argument, say.
+  for (int64_t& dim : call.dims) dim = std::max<int64_t>(dim, 0);
   call.num_outputs = 0;
   for (int i = 0; i < schema.num_outputs; ++i) {
     const size_t at = static_cast<size_t>(i);

@@ -7,7 +7,8 @@
 //
 // Dims are separated by spaces. `*` at the front stands for any leading dims and binds as a whole; a capitalised name
 // binds a dim; an expression (`B+1`, `3*H*D`) is checked, or solved where it is a dim plus a number. Attribute names
-// (lower case) may stand in output dims. A mistake in a schema is a compile error.
+// (lower case) may stand in output dims. A dim that only an absent argument names is 0 in outputs. A mistake in a
+// schema is a compile error.
 #pragma once
 
 #include <array>

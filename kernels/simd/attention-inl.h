@@ -1,7 +1,11 @@
-// What kernels of attention share: packed panels of rows, scores, one block of an online softmax, weighted sums of
-// rows, and the split of work over threads. Included once per SIMD target. Products of two long matrices: gemm-inl.h.
+// Attention's forward for some rows of one head, wherever its keys and values lie: what attention and paged_attention
+// share. A row is a query of one of the heads that share a key head: row r is query r / group, head r % group.
+// Included once per SIMD target. The order of sums: docs/design/numerics.md.
 //
-//   Scores<tile()>(queries, keys, num_keys, width, /*room=*/tile(), scores);
+//   AttentionFold<float> fold{...};
+//   fold.Begin(space, width, query_rows, scale, count);
+//   fold.Run(key_rows, value_rows);
+//   fold.Finish([&](size_t row) { return y + ...; }, [&](size_t row, float lse) { ... });
 #if defined(STRATA_KERNELS_SIMD_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_SIMD_ATTENTION_INL_H_
 #undef STRATA_KERNELS_SIMD_ATTENTION_INL_H_
@@ -12,153 +16,294 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 
 #include "kernels/core/op_context.h"
-#include "kernels/core/tensor_view.h"
-#include "kernels/simd/gemm-inl.h"
+#include "kernels/simd/attention_plan.h"
+#include "kernels/simd/attention_tile-inl.h"
 #include "kernels/simd/math-inl.h"
+#include "kernels/simd/row-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// A product's tile is kept as panels of columns, each with its rows one below the other: [i, j] of `rows` rows is at
-// (j / kPanel * rows + i) * kPanel + j % kPanel.
+// The stretch of a block's keys that each row of a panel sees, as numbers from the block's start.
 template <class F>
-inline constexpr size_t kPanel = kPanelBytes / sizeof(F);
-template <class F>
-constexpr size_t Padded(size_t width) {
-  return (width + kPanel<F> - 1) / kPanel<F> * kPanel<F>;
-}
-
-// One head of one run.
-struct Head {
-  size_t head, begin, length;
+struct Seen {
+  HWY_ALIGN F first[kPanel<F>], end[kPanel<F>];
+  size_t begin, common_begin, common_end, stop;  // seen by any row: [begin, stop); by every one: [common_...)
 };
 
-// The rows of one head of a tensor [N, H, D], from the start of a run.
-template <class T>
-struct Rows {
-  const T* data;
-  size_t step;
-  const T* at(size_t row) const { return data + row * step; }
-};
-template <class T>
-Rows<T> RowsOf(const TensorView& view, const Head& head) {
-  const int64_t offset =
-      static_cast<int64_t>(head.begin) * view.stride(0) + static_cast<int64_t>(head.head) * view.stride(1);
-  return {view.In<T>() + offset, static_cast<size_t>(view.stride(0))};
-}
-
-// Panels for the left side of a product: tiles of rows.
-template <class T, class F>
-void PackLeft(Rows<T> rows, size_t first, size_t count, size_t width, F* out) {
-  ForEachTile(count, [&](auto tile, size_t r) {
-    PackPanel<tile()>(rows.at(first + r), rows.step, 1, tile(), width, out + r * width);
-  });
-}
-// ... for the right side, rows becoming columns; ...
-template <class T, class F>
-void PackColumns(Rows<T> rows, size_t first, size_t count, size_t width, F* out) {
-  for (size_t i = 0; i < count; i += kPanel<F>) {
-    PackPanel<kPanel<F>>(rows.at(first + i), rows.step, 1, std::min(kPanel<F>, count - i), width, out + i * width);
-  }
-}
-// ... and as they are: [panel of D][row][kPanel], panels `room` rows apart.
-template <class T, class F>
-void PackRows(Rows<T> rows, size_t first, size_t count, size_t width, size_t room, F* out) {
-  for (size_t c = 0; c < width; c += kPanel<F>) {
-    PackPanel<kPanel<F>>(rows.at(first) + c, 1, rows.step, std::min(kPanel<F>, width - c), count, out + c * room);
+// scores[j, lane] = -inf where the lane does not see key j, for keys [from, to); returns the greatest of all.
+template <bool kMasked, class D, class F>
+HWY_INLINE void MaxOfKeys(D d, const Seen<F>& seen, size_t lane, size_t from, size_t to, F* scores,
+                          hn::Vec<D> (&most)[4]) {
+  const auto first = hn::Load(d, seen.first + lane), end = hn::Load(d, seen.end + lane);
+  for (size_t j = from; j < to; j += 4) {
+    for (size_t u = 0; u < 4; ++u) {
+      F* at = scores + (j + u) * kPanel<F> + lane;
+      auto v = hn::Load(d, at);
+      if constexpr (kMasked) {
+        const auto key = hn::Set(d, static_cast<F>(j + u));
+        v = hn::IfThenElse(hn::And(hn::Ge(key, first), hn::Lt(key, end)), v,
+                           hn::Set(d, -std::numeric_limits<F>::infinity()));
+        hn::Store(v, d, at);
+      }
+      most[u] = hn::Max(most[u], v);
+    }
   }
 }
 
-// c = left right^T for one tile of kRows rows against `columns` packed columns; panels of c are `room` rows apart.
-template <size_t kRows, class F>
-HWY_NOINLINE void Scores(const F* left, const F* right, size_t columns, size_t width, size_t room, F* c) {
-  const hn::ScalableTag<F> d;
-  for (size_t i = 0; i < columns; i += kPanel<F>) {
-    size_t block = 0;
-    do {
-      TilePanel<kRows, 1, kRows, true>(d, left + block * kRows, right + i * width + block * kPanel<F>,
-                                       std::min(kSumBlock, width - block), block == 0, c + i * room);
-      block += kSumBlock;
-    } while (block < width);
-  }
-}
-
-// c (start: = 0) += weights[:, begin..end) values[begin..end, :], one chain for every output that goes on from call to
-// call. Panels of `weights` are `room` rows apart.
-template <size_t kRows, class F>
-HWY_NOINLINE void Weigh(const F* weights, size_t room, const F* values, size_t begin, size_t end, bool start, F* c) {
-  const hn::ScalableTag<F> d;
-  for (size_t j = begin; j < end;) {
-    const size_t panel = j / kPanel<F> * kPanel<F>, stop = std::min(end, panel + kPanel<F>);
-    TilePanel<kRows, kPanel<F>, 1, false>(d, weights + panel * room + j - panel, values + j * kPanel<F>, stop - j,
-                                          start, c);
-    start = false;
-    j = stop;
-  }
-}
-
-// One block of an online softmax: scales `count` scores of a row, replaces them by exp(score - max) with the new max,
-// and returns what the sums so far must be multiplied with.
+// A block of scores (base 2) becomes exp2(score - the block's greatest); sums run in four chains, of keys 0, 1, 2, 3
+// mod 4. Gives what the sums so far and the block's are to be multiplied with; updates max and sum.
 template <class F>
-HWY_NOINLINE F SoftmaxBlock(F* row, size_t room, size_t count, F scale, bool first, F* max, F* sum) {
-  const hn::ScalableTag<F> d;
-  const auto place = [&](size_t i) { return row + i / kPanel<F> * kPanel<F> * room + i % kPanel<F>; };
+HWY_NOINLINE void SoftmaxBlock(const Seen<F>& seen, F* scores, F* max, F* sum, F* before_factor, F* block_factor) {
+  using D = hn::ScalableTag<F>;
+  const D d;
+  const size_t begin = seen.begin / 4 * 4, stop = (seen.stop + 3) / 4 * 4;
+  const size_t common_begin = std::min(stop, (seen.common_begin + 3) / 4 * 4);
+  const size_t common_end = std::max(common_begin, seen.common_end / 4 * 4);
   const auto lowest = hn::Set(d, -std::numeric_limits<F>::infinity());
-  auto high = lowest;
-  ForEachVector(d, count, [&](auto at) HWY_ATTR {
-    const auto v = hn::Mul(hn::LoadU(d, place(at.i)), hn::Set(d, scale));
-    hn::StoreU(v, d, place(at.i));
-    high = hn::Max(high, at.KeepOr(v, lowest));
-  });
-  const F before = *max, top = hn::GetLane(hn::MaxOfLanes(d, high));
-  *max = first || !(before > top) ? top : before;
-  const auto vmax = hn::Set(d, *max);
-  const F block = LaneSum(d, count, [&](auto acc, auto at) HWY_ATTR {
-    const auto p = Exp(d, hn::Sub(hn::LoadU(d, place(at.i)), vmax));
-    hn::StoreU(p, d, place(at.i));
-    return hn::Add(acc, at.Keep(p));
-  });
-  const F factor = first ? F(0) : hn::GetLane(Exp(d, hn::Set(d, before - *max)));
-  *sum = first ? block : std::fma(*sum, factor, block);
-  return factor;
-}
-
-// Splits the heads of all runs, cut into `queries` rows at most, into chunks of equal work; calls
-// visit(chunk, head, first query, queries).
-template <class Visit>
-void ForEachHead(const OpContext& context, const TensorView& offsets, size_t heads, size_t width, size_t most_queries,
-                 Visit visit) {
-  const auto offset = [&](int64_t i) {
-    return static_cast<size_t>(offsets.dtype == DType::kI32 ? offsets.In<int32_t>()[i] : offsets.In<int64_t>()[i]);
-  };
-  const auto each = [&](auto call) {
-    for (int64_t b = 0; b + 1 < offsets.size(0); ++b) {
-      const size_t length = offset(b + 1) - offset(b);
-      for (size_t h = 0; h < heads; ++h) {
-        for (size_t first = 0; first < length; first += most_queries) {
-          const size_t queries = std::min(most_queries, length - first);
-          // 16: what packing and the ends of tiles cost, as keys.
-          call(Head{h, offset(b), length}, first, queries, static_cast<int64_t>(queries * (length + 16)));
-        }
+  for (size_t lane = 0; lane < kPanel<F>; lane += hn::MaxLanes(D())) {
+    hn::Vec<D> most[4] = {lowest, lowest, lowest, lowest};
+    MaxOfKeys<true>(d, seen, lane, begin, common_begin, scores, most);
+    MaxOfKeys<false>(d, seen, lane, common_begin, common_end, scores, most);
+    MaxOfKeys<true>(d, seen, lane, common_end, stop, scores, most);
+    const auto block = hn::Max(hn::Max(most[0], most[1]), hn::Max(most[2], most[3]));
+    const auto finite = [&](auto v) HWY_ATTR { return hn::IfThenZeroElse(hn::Eq(v, lowest), v); };
+    const auto shift = finite(block);
+    hn::Vec<D> total[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+    for (size_t j = begin; j < stop; j += 4) {
+      STRATA_ATTENTION_UNROLL
+      for (size_t u = 0; u < 4; ++u) {
+        F* at = scores + (j + u) * kPanel<F> + lane;
+        const auto p = Exp2<false>(d, hn::Sub(hn::Load(d, at), shift));
+        hn::Store(p, d, at);
+        total[u] = hn::Add(total[u], p);
       }
     }
-  };
+    const auto before = hn::Load(d, max + lane), after = hn::Max(before, block);
+    const auto f = Exp2<false>(d, hn::Sub(before, finite(after))), g = Exp2<false>(d, hn::Sub(block, finite(after)));
+    const auto added = hn::Mul(hn::Add(hn::Add(total[0], total[2]), hn::Add(total[1], total[3])), g);
+    hn::Store(hn::MulAdd(hn::Load(d, sum + lane), f, added), d, sum + lane);
+    hn::Store(after, d, max + lane);
+    hn::Store(f, d, before_factor + lane);
+    hn::Store(g, d, block_factor + lane);
+  }
+}
+
+// c[0, :] goes on over keys [from, to): for rows of a tile that see more than the others.
+template <class F>
+HWY_NOINLINE void RowChain(const F* weights, const F* values, size_t from, size_t to, F* c) {
+  const hn::ScalableTag<F> d;
+  constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<F>());
+  for (size_t i = 0; i < kPanel<F>; i += 2 * kLanes) {
+    auto c0 = hn::Load(d, c + i), c1 = hn::Load(d, c + i + kLanes);
+    for (size_t j = from; j < to; ++j) {
+      const auto weight = hn::Set(d, weights[j * kPanel<F>]);
+      c0 = hn::MulAdd(weight, hn::Load(d, values + j * kPanel<F> + i), c0);
+      c1 = hn::MulAdd(weight, hn::Load(d, values + j * kPanel<F> + i + kLanes), c1);
+    }
+    hn::Store(c0, d, c + i);
+    hn::Store(c1, d, c + i + kLanes);
+  }
+}
+
+// The part of the keys that all rows of a tile see, and each row's own: as whole numbers from the block's start.
+template <size_t kRows>
+struct TileKeys {
+  size_t first[kRows], end[kRows], begin = 0, stop = kAttentionKeys;
+
+  template <class F>
+  HWY_INLINE TileKeys(const Seen<F>& seen, size_t row) {
+    for (size_t r = 0; r < kRows; ++r) {
+      first[r] = static_cast<size_t>(seen.first[row + r]), end[r] = static_cast<size_t>(seen.end[row + r]);
+      begin = std::max(begin, first[r]), stop = std::min(stop, end[r]);
+    }
+    if (stop < begin) stop = begin;
+  }
+};
+
+// One row of y takes in a block's sums.
+template <class F>
+HWY_INLINE void Merge(const F* block, F before_factor, F block_factor, F* y) {
+  const hn::ScalableTag<F> d;
+  const auto f = hn::Set(d, before_factor), g = hn::Set(d, block_factor);
+  for (size_t i = 0; i < kPanel<F>; i += hn::MaxLanes(hn::ScalableTag<F>())) {
+    const auto added = hn::Mul(hn::Load(d, block + i), g);
+    hn::Store(hn::MulAdd(hn::Load(d, y + i), f, added), d, y + i);
+  }
+}
+
+// Rows [row, row + kRows) of a panel: the block's weights times its values, into y. Keys that a row does not see are
+// not multiplied by zero but left out, so that a NaN behind the mask stays there.
+template <size_t kRows, class F>
+HWY_NOINLINE void ValuesTile(const Seen<F>& seen, const F* weights, const F* values, size_t width, size_t row,
+                             const F* before_factor, const F* block_factor, F* y) {
+  const TileKeys<kRows> keys(seen, row);
+  const size_t step = Padded<F>(width);
+  HWY_ALIGN F c[kRows * kPanel<F>];
+  for (size_t column = 0; column < width; column += kPanel<F>) {
+    const F* panel = values + column * kAttentionKeys;
+    bool started = false;
+    for (size_t r = 0; r < kRows; ++r) {
+      const size_t to = std::min(keys.begin, keys.end[r]);
+      if (keys.first[r] >= to) continue;
+      if (!started) std::fill(c, c + kRows * kPanel<F>, F(0));
+      started = true;
+      RowChain(weights + row + r, panel, keys.first[r], to, c + r * kPanel<F>);
+    }
+    Tile<kRows, 1>(weights + row + keys.begin * kPanel<F>, kPanel<F>, panel + keys.begin * kPanel<F>, kPanel<F>,
+                   keys.stop - keys.begin, started ? Into::kContinue : Into::kSet, c, kPanel<F>);
+    for (size_t r = 0; r < kRows; ++r) {
+      if (keys.first[r] == keys.end[r]) continue;  // and nothing of the block may show, not even in a zero's sign
+      const size_t from = std::max(keys.stop, keys.first[r]);
+      if (from < keys.end[r]) RowChain(weights + row + r, panel, from, keys.end[r], c + r * kPanel<F>);
+      Merge(c + r * kPanel<F>, before_factor[row + r], block_factor[row + r], y + (row + r) * step + column);
+    }
+  }
+}
+
+// Where the rows of one head of a tensor [N, H, D] lie.
+template <class T>
+struct HeadRows {
+  const T* data;
+  int64_t step;
+  const T* operator()(size_t row) const { return data + static_cast<int64_t>(row) * step; }
+};
+
+// Up to kAttentionRows rows of one key head, and all the keys that they see, block by block.
+template <class F>
+struct AttentionFold {
+  KeyWindow window;
+  size_t group;            // heads that share the keys
+  size_t first_row, rows;  // rows of this part
+  size_t width;
+  F *q = nullptr, *k = nullptr, *v = nullptr, *y = nullptr, *max = nullptr, *sum = nullptr, *scores = nullptr,
+    *bias = nullptr;
+
+  size_t Query(size_t row) const { return (first_row + row) / group; }
+  size_t Panels() const { return (rows + kPanel<F> - 1) / kPanel<F>; }
+
+  // Takes `space` (AttentionScratch) and packs the queries, times `scale`. query_rows(r): row r of the head's run.
+  template <class QueryRows>
+  void Begin(F* space, const QueryRows& query_rows, double scale) {
+    const hn::ScalableTag<F> d;
+    const size_t padded = Padded<F>(width);
+    const auto take = [&](size_t count) { return space += count, space - count; };
+    scores = take(kAttentionKeys * kPanel<F>), bias = take(kAttentionKeys * kPanel<F>);
+    max = take(kAttentionRows), sum = take(kAttentionRows);
+    v = take(kAttentionKeys * padded), y = take(kAttentionRows * padded);
+    q = take(kAttentionRows * width), k = take(kAttentionKeys * width);
+    PackRight(query_rows, first_row, rows, width, q);
+    const auto factor = hn::Set(d, static_cast<F>(scale * Exp2Constants<double>::kLog2E));
+    for (size_t i = 0; i < Panels() * kPanel<F> * width; i += hn::Lanes(d)) {
+      hn::Store(hn::Mul(hn::Load(d, q + i), factor), d, q + i);
+    }
+    std::fill(max, max + kAttentionRows, -std::numeric_limits<F>::infinity());
+    std::fill(sum, sum + kAttentionRows, F(0));
+    std::fill(y, y + rows * padded, F(0));
+  }
+
+  // key_rows(j), value_rows(j): the run's keys and values; bias_rows(row): a row's biases by key, unless kNoBias.
+  template <bool kBias, class KeyRows, class ValueRows, class BiasRows>
+  void Run(const KeyRows& key_rows, const ValueRows& value_rows, const BiasRows& bias_rows) {
+    const size_t begin = static_cast<size_t>(window.First(static_cast<int64_t>(Query(0))));
+    const size_t end = static_cast<size_t>(window.End(static_cast<int64_t>(Query(rows - 1))));
+    for (size_t block = begin / kAttentionKeys * kAttentionKeys; block < end; block += kAttentionKeys) {
+      const size_t keys = std::min(kAttentionKeys, end - block);
+      PackLeft(key_rows, block, keys, width, k);
+      PackRows(value_rows, block, keys, width, kAttentionKeys, v);
+      for (size_t panel = 0; panel < rows; panel += kPanel<F>) {
+        Seen<F> seen;
+        if (!See(panel, block, keys, &seen)) continue;
+        Score(panel, keys, seen);
+        if constexpr (kBias) {
+          const auto from = [&](size_t r) { return bias_rows(first_row + panel + r) + block; };
+          AddBias(from, std::min(kPanel<F>, rows - panel), keys);
+        }
+        Weigh(panel, seen);
+      }
+    }
+  }
+
+  // y_rows(row) takes a row of the result, put_lse(row, lse) the logarithm of its sum.
+  template <class YRows, class PutLse>
+  void Finish(const YRows& y_rows, const PutLse& put_lse) {
+    const hn::ScalableTag<F> d;
+    const auto lowest = hn::Set(d, -std::numeric_limits<F>::infinity());
+    for (size_t r = 0; r < rows; ++r) {
+      const F* from = y + r * Padded<F>(width);
+      // A row that sees no key gives zeros.
+      const auto total = hn::Set(d, sum[r] == 0 ? F(1) : sum[r]);
+      Map(d, width, y_rows(first_row + r), [&](auto at) HWY_ATTR { return hn::Div(at(from), total); });
+    }
+    for (size_t r = 0; r < rows; r += hn::Lanes(d)) {
+      const auto total = hn::Load(d, sum + r);
+      const auto lse = hn::MulAdd(hn::Load(d, max + r), hn::Set(d, Exp2Constants<F>::kLn2), Log(d, total));
+      hn::Store(hn::IfThenElse(hn::Eq(total, hn::Zero(d)), lowest, lse), d, sum + r);
+    }
+    for (size_t r = 0; r < rows; ++r) put_lse(first_row + r, sum[r]);
+  }
+
+ private:
+  // False where no row of the panel sees a key of the block.
+  bool See(size_t panel, size_t block, size_t keys, Seen<F>* seen) const {
+    const auto place = [&](int64_t key) {
+      return static_cast<size_t>(std::clamp<int64_t>(key - static_cast<int64_t>(block), 0, static_cast<int64_t>(keys)));
+    };
+    seen->begin = seen->common_end = kAttentionKeys, seen->stop = seen->common_begin = 0;
+    for (size_t lane = 0; lane < kPanel<F>; ++lane) {
+      // Lanes past the last row repeat it: nobody reads them.
+      const auto query = static_cast<int64_t>(Query(std::min(panel + lane, rows - 1)));
+      const size_t first = place(window.First(query)), end = place(window.End(query));
+      seen->first[lane] = static_cast<F>(first), seen->end[lane] = static_cast<F>(end);
+      seen->common_begin = std::max(seen->common_begin, first), seen->common_end = std::min(seen->common_end, end);
+      if (first < end) seen->begin = std::min(seen->begin, first), seen->stop = std::max(seen->stop, end);
+    }
+    return seen->begin < seen->stop;
+  }
+
+  void Score(size_t panel, size_t keys, const Seen<F>& seen) {
+    ForEachHeight(keys, [&](auto height, size_t j) {
+      if (j + height() <= seen.begin || j >= seen.stop) return;
+      Dots<height()>(k + j * width, q + panel * width, width, scores + j * kPanel<F>, kPanel<F>);
+    });
+  }
+
+  template <class BiasRows>
+  void AddBias(const BiasRows& rows_of_bias, size_t count, size_t keys) {
+    const hn::ScalableTag<F> d;
+    PackColumns<kPanel<F>>(rows_of_bias, 0, count, keys, bias);
+    const auto log2e = hn::Set(d, Exp2Constants<F>::kLog2E);
+    for (size_t i = 0; i < keys * kPanel<F>; i += hn::Lanes(d)) {
+      hn::Store(hn::MulAdd(hn::Load(d, bias + i), log2e, hn::Load(d, scores + i)), d, scores + i);
+    }
+  }
+
+  void Weigh(size_t panel, const Seen<F>& seen) {
+    HWY_ALIGN F before_factor[kPanel<F>], block_factor[kPanel<F>];
+    SoftmaxBlock(seen, scores, max + panel, sum + panel, before_factor, block_factor);
+    ForEachHeight(std::min(kPanel<F>, rows - panel), [&](auto height, size_t row) {
+      ValuesTile<height()>(seen, scores, v, width, row, before_factor, block_factor, y + panel * Padded<F>(width));
+    });
+  }
+};
+
+// Splits tasks into chunks of equal work for the threads: each(call) calls call(task, cost) for every task in order;
+// visit(chunk, task) runs one.
+template <class Each, class Visit>
+void SplitTasks(const OpContext& context, int64_t grain, const Each& each, const Visit& visit) {
   int64_t work = 0;
-  each([&](const Head&, size_t, size_t, int64_t cost) { work += cost; });
-  const int64_t grain = 1 + (1 << 18) / static_cast<int64_t>(width + 16);
+  each([&](const auto&, int64_t cost) { work += cost; });
   ParallelChunks(*context.parallel, work, grain, [&](int chunk, int64_t begin, int64_t end) {
     int64_t done = 0;
-    each([&](const Head& head, size_t first, size_t queries, int64_t cost) {
+    each([&](const auto& task, int64_t cost) {
       const int64_t middle = done + cost / 2;
-      if (middle >= begin && middle < end) visit(chunk, head, first, queries);
+      if (middle >= begin && middle < end) visit(chunk, task);
       done += cost;
     });
   });

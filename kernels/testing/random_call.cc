@@ -134,7 +134,7 @@ void FillValues(const ArgSpec& arg, const TensorView& view, int64_t bound, int64
 
 DType TypeOf(const ArgSpec& arg, const SampleOptions& options) {
   if (arg.type.letter == 'T') return options.dtype;
-  if (arg.type.letter == 'S') return options.dtype == DType::kF64 ? DType::kF64 : DType::kF32;
+  if (arg.type.letter == 'S') return WideOf(options.dtype);
   if (arg.type.set == kIndexDTypes) return options.index_dtype;
   return static_cast<DType>(__builtin_ctz(arg.type.set));
 }

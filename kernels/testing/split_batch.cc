@@ -36,6 +36,23 @@ TensorView CutRows(const TensorView& from, int leading, int64_t first, int64_t r
   return out;
 }
 
+// The run of another ragged dim that belongs to the part: keys, where the batch is of queries. {0, -1}: `arg` does not
+// begin with such a dim.
+struct Rows {
+  int64_t first, count;
+};
+Rows OtherRows(const OwnedCall& sample, const ArgSpec& arg, int64_t segment) {
+  const OpSchema& schema = *sample.schema;
+  for (int i = 0; i < schema.num_inputs; ++i) {
+    const ArgSpec& offsets = schema.inputs[static_cast<size_t>(i)];
+    const bool follows = offsets.rule == ValueRule::kOffsets && LeadsWith(schema, arg, offsets.bound);
+    if (!follows || schema.segments.empty() || offsets.dims[0].dim() != SegmentDim(schema)) continue;
+    const TensorView& view = sample.call.inputs[static_cast<size_t>(i)];
+    return {OffsetAt(view, segment), OffsetAt(view, segment + 1) - OffsetAt(view, segment)};
+  }
+  return {0, -1};
+}
+
 OwnedCall Cut(const OwnedCall& sample, const Part& part, int leading_rank) {
   const OpSchema& schema = *sample.schema;
   OwnedCall cut(schema);
@@ -47,7 +64,8 @@ OwnedCall Cut(const OwnedCall& sample, const Part& part, int leading_rank) {
     if (!to.present()) continue;
     bool by_segment = false;
     if (arg.rule == ValueRule::kOffsets) {
-      const int64_t bounds[2] = {0, part.rows};
+      const int64_t bounds[2] = {0, OffsetAt(sample.call.inputs[static_cast<size_t>(i)], part.first_segment + 1) -
+                                        OffsetAt(sample.call.inputs[static_cast<size_t>(i)], part.first_segment)};
       to.SetSizes({part.segments + 1});
       cut.Allocate(to, 0);
       for (int64_t s = 0; s < 2; ++s) {
@@ -57,6 +75,8 @@ OwnedCall Cut(const OwnedCall& sample, const Part& part, int leading_rank) {
     } else if (FollowsBatch(schema, arg, &by_segment)) {
       to = by_segment ? CutRows(to, 1, part.first_segment, part.segments)
                       : CutRows(to, arg.leading ? leading_rank : 1, part.first_row, part.rows);
+    } else if (const Rows rows = OtherRows(sample, arg, part.first_segment); rows.count >= 0) {
+      to = CutRows(to, 1, rows.first, rows.count);
     }
   }
   return cut;

@@ -15,7 +15,8 @@ constexpr int64_t kRows = 4096, kHeads = 12, kWidth = 32;
 void Attention(benchmark::State& state) {
   const int64_t length = state.range(0), runs = kRows / length;
   ThreadPool pool(static_cast<int>(state.range(1)));
-  std::vector<float> qkv(static_cast<size_t>(kRows * 3 * kHeads * kWidth)), y(qkv.size() / 3);
+  std::vector<float> qkv(static_cast<size_t>(kRows * 3 * kHeads * kWidth)), y(qkv.size() / 3),
+      lse(static_cast<size_t>(kRows * kHeads));
   for (size_t i = 0; i < qkv.size(); ++i) qkv[i] = static_cast<float>(i * 7919 % 1000) / 500 - 1;
   std::vector<int32_t> offsets;
   for (int64_t i = 0; i <= runs; ++i) offsets.push_back(static_cast<int32_t>(i * length));
@@ -25,12 +26,12 @@ void Attention(benchmark::State& state) {
     view = MakeView(qkv.data() + t * kHeads * kWidth, DType::kF32, {kRows, kHeads, kWidth});
     view.strides[0] = 3 * kHeads * kWidth;
   }
-  call.inputs[3] = MakeView(offsets.data(), DType::kI32, {runs + 1});
+  call.inputs[3] = call.inputs[4] = MakeView(offsets.data(), DType::kI32, {runs + 1});
   AlignedBuffer scratch;
   const OpContext context{.parallel = &pool, .scratch = &scratch};
   for (auto _ : state) {
     const Status status = Invoke(ops::attention::kOps[0], context, call, [&](Call& c) {
-      c.outputs[0].data = y.data();
+      c.outputs[0].data = y.data(), c.outputs[1].data = lse.data();
       return Status();
     });
     if (!status.ok()) state.SkipWithError("attention was refused");

@@ -2,320 +2,240 @@
 #define HWY_TARGET_INCLUDE "kernels/ops/attention/attention_cpu.cc"
 #include <hwy/foreach_target.h>  // compiles this file again for every target
 
-#include <cmath>
-#include <utility>
+#include <algorithm>
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/attention/attention.h"
 #include "kernels/simd/attention-inl.h"
+#include "kernels/simd/attention_backward-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
-// What a block of queries works on: queries from `first_query` of the run, one block of keys from `first_key`.
-template <class F>
-struct Forward {
-  F *q, *k, *v, *y, *max, *sum;
-  size_t width, first_query, first_key, keys;
-  F scale;
+// What forward and backward share: the arguments, and where a head's rows lie.
+template <class T>
+struct Inputs {
+  const TensorView &q, &k, &v, &cu_seqlens, &cu_seqlens_k;
+  const TensorView* bias;
+  double scale;
   bool causal;
+  int64_t left, right;
 
-  // The keys of the block that the query may see.
-  size_t Count(size_t query) const {
-    const size_t position = first_query + query + 1;
-    if (!causal) return keys;
-    return position <= first_key ? 0 : std::min(keys, position - first_key);
-  }
+  int64_t width() const { return q.size(2); }
+  int64_t heads() const { return q.size(1); }
+  int64_t key_heads() const { return k.size(1); }
+  int64_t group() const { return heads() / key_heads(); }
+  double Scale() const { return AttentionScale(scale, width()); }
 };
 
-// One block of keys for one tile of queries.
-template <size_t kRows, class F>
-HWY_NOINLINE void ForwardTile(const Forward<F>& s, size_t row) {
-  const hn::ScalableTag<F> d;
-  HWY_ALIGN F scores[kRows * kAttentionKeys], c[kRows * kPanel<F>];
-  F factors[kRows];
-  const size_t common = s.Count(row), most = s.Count(row + kRows - 1);
-  if (most == 0) return;
-  Scores<kRows>(s.q + row * s.width, s.k, most, s.width, kRows, scores);
-  for (size_t r = 0; r < kRows; ++r) {
-    if (s.Count(row + r) == 0) continue;
-    factors[r] = SoftmaxBlock(scores + r * kPanel<F>, kRows, s.Count(row + r), s.scale, s.first_key == 0,
-                              &s.max[row + r], &s.sum[row + r]);
-  }
-  for (size_t column = 0; column < s.width; column += kPanel<F>) {
-    const F* values = s.v + column * kAttentionKeys;
-    Weigh<kRows>(scores, kRows, values, 0, common, true, c);
-    for (size_t r = 0; r < kRows; ++r) {
-      const size_t count = s.Count(row + r);
-      if (count == 0) continue;  // and nothing of the block may show, not even in the sign of a zero
-      F* tile = c + r * kPanel<F>;
-      if (count > common) Weigh<1>(scores + r * kPanel<F>, kRows, values, common, count, common == 0, tile);
-      F* y = s.y + (row + r) * Padded<F>(s.width) + column;
-      const auto factor = hn::Set(d, factors[r]);
-      for (size_t i = 0; i < kPanel<F>; i += hn::Lanes(d)) {
-        const auto v = hn::LoadU(d, tile + i);
-        hn::StoreU(s.first_key == 0 ? v : hn::MulAdd(hn::LoadU(d, y + i), factor, v), d, y + i);
-      }
-    }
-  }
+struct Run {
+  int64_t query, queries, key, keys;
+
+  Run(const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, int64_t b)
+      : query(OffsetAt(cu_seqlens, b)),
+        queries(OffsetAt(cu_seqlens, b + 1) - query),
+        key(OffsetAt(cu_seqlens_k, b)),
+        keys(OffsetAt(cu_seqlens_k, b + 1) - key) {}
+};
+
+template <class T>
+KeyWindow WindowOf(const Inputs<T>& in, const Run& run) {
+  KeyWindow window(run.queries, run.keys, in.causal, in.left, in.right);
+  if (in.bias != nullptr) window.EndAt(in.bias->size(2));
+  return window;
 }
 
-// Every block of keys for up to kAttentionQueries queries of one head.
-template <class T, class F>
-void ForwardQueries(Rows<T> q, Rows<T> k, Rows<T> v, size_t length, Forward<F> s, size_t queries, T* out,
-                    size_t out_step) {
-  const hn::ScalableTag<F> d;
-  const size_t end = s.causal ? s.first_query + queries : length;
-  PackLeft(q, s.first_query, queries, s.width, s.q);
-  for (s.first_key = 0; s.first_key < end; s.first_key += kAttentionKeys) {
-    s.keys = std::min(kAttentionKeys, end - s.first_key);
-    PackColumns(k, s.first_key, s.keys, s.width, s.k);
-    PackRows(v, s.first_key, s.keys, s.width, kAttentionKeys, s.v);
-    ForEachTile(queries, [&](auto tile, size_t r) { ForwardTile<tile()>(s, r); });
-  }
-  for (size_t r = 0; r < queries; ++r) {
-    const F* y = s.y + r * Padded<F>(s.width);
-    const auto sum = hn::Set(d, s.sum[r]);
-    Map(d, s.width, out + (s.first_query + r) * out_step, [&](auto at) HWY_ATTR { return hn::Div(at(y), sum); });
-  }
+// Rows of a tensor [N, heads, D] from `row`.
+template <class T>
+HeadRows<T> RowsOf(const TensorView& view, int64_t row, int64_t head) {
+  return {view.In<T>() + row * view.stride(0) + head * view.stride(1), view.stride(0)};
+}
+// A contiguous output's.
+template <class T>
+T* OutRow(const TensorView& view, int64_t row, int64_t head) {
+  return view.Out<T>() + (row * view.size(1) + head) * view.size(2);
+}
+template <class T>
+auto BiasRowsOf(const Inputs<T>& in, const Run& run, int64_t key_head) {
+  const int64_t heads = in.bias->size(1), step = heads * in.bias->size(2);
+  const int64_t head = key_head * heads / in.key_heads();
+  return HeadRows<T>{in.bias->template In<T>() + run.query * step + head * in.bias->size(2), step};
 }
 
-template <class F>
-F ScaleOf(double scale, size_t width) {
-  return static_cast<F>(scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(width)));
+// Up to kAttentionRows rows of one key head of one run.
+struct ForwardTask {
+  Run run;
+  int64_t key_head, first, rows;
+};
+
+template <class T>
+void ForwardRows(const Inputs<T>& in, const ForwardTask& task, const TensorView& y, const TensorView& lse,
+                 ComputeType<T>* space) {
+  using F = ComputeType<T>;
+  const int64_t group = in.group(), head = task.key_head * group, query = task.run.query;
+  AttentionFold<F> fold{.window = WindowOf(in, task.run),
+                        .group = static_cast<size_t>(group),
+                        .first_row = static_cast<size_t>(task.first),
+                        .rows = static_cast<size_t>(task.rows),
+                        .width = static_cast<size_t>(in.width())};
+  const auto query_rows = [&](size_t r) {
+    const auto row = static_cast<int64_t>(r);
+    return in.q.template In<T>() + (query + row / group) * in.q.stride(0) + (head + row % group) * in.q.stride(1);
+  };
+  fold.Begin(space, query_rows, in.Scale());
+  const auto keys = RowsOf<T>(in.k, task.run.key, task.key_head), values = RowsOf<T>(in.v, task.run.key, task.key_head);
+  if (in.bias == nullptr) {
+    fold.template Run<false>(keys, values, keys);
+  } else {
+    const HeadRows<T> biases = BiasRowsOf(in, task.run, task.key_head);
+    fold.template Run<true>(keys, values, [&](size_t r) { return biases(r / static_cast<size_t>(group)); });
+  }
+  fold.Finish(
+      [&](size_t r) {
+        const auto row = static_cast<int64_t>(r);
+        return OutRow<T>(y, query + row / group, head + row % group);
+      },
+      [&](size_t r, F value) {
+        const auto row = static_cast<int64_t>(r);
+        lse.Out<F>()[(query + row / group) * in.heads() + head + row % group] = value;
+      });
 }
 
 template <class T>
-void RunForward(const OpContext& context, const TensorView& q, const TensorView& k, const TensorView& v,
-                const TensorView& cu_seqlens, double scale, bool causal, const TensorView& y) {
+void RunForward(const OpContext& context, const Inputs<T>& in, const TensorView& y, const TensorView& lse) {
   using F = ComputeType<T>;
-  const size_t width = static_cast<size_t>(q.size(2)), heads = static_cast<size_t>(q.size(1));
-  if (width == 0) return;
-  const size_t bytes = AlignUp(AttentionScratch(width, kPanel<F>) * sizeof(F));
-  ForEachHead(context, cu_seqlens, heads, width, kAttentionQueries,
-              [&](int chunk, const Head& head, size_t first, size_t queries) {
-                F* space = reinterpret_cast<F*>(context.workspace + static_cast<size_t>(chunk) * bytes);
-                Forward<F> s{};
-                s.v = space, s.y = s.v + kAttentionKeys * Padded<F>(width);
-                s.k = s.y + kAttentionQueries * Padded<F>(width), s.q = s.k + kAttentionKeys * width;
-                s.max = s.q + kAttentionQueries * width, s.sum = s.max + kAttentionQueries;
-                s.width = width, s.first_query = first, s.scale = ScaleOf<F>(scale, width), s.causal = causal;
-                T* out = y.Out<T>() + (head.begin * heads + head.head) * width;
-                ForwardQueries(RowsOf<T>(q, head), RowsOf<T>(k, head), RowsOf<T>(v, head), head.length, s, queries, out,
-                               heads * width);
-              });
-}
-
-// A square of kAttentionSquare queries and keys, for the gradients.
-template <class T, class F>
-struct Square {
-  static constexpr size_t kSize = kAttentionSquare;
-  Rows<T> grad_y, q, k, v;
-  size_t width, length;
-  F scale;
-  bool causal;
-  F *max, *sum, *pull;  // of every row of the run
-  F *left_q, *left_grad, *right_k, *right_v, *rows_a, *rows_b, *total_a, *total_b, *p, *s;
-  size_t first_query = 0, queries = 0, first_key = 0, keys = 0;
-
-  void TakeQueries(size_t first) {
-    first_query = first, queries = std::min(kSize, length - first);
-    PackLeft(q, first, queries, width, left_q);
-    PackLeft(grad_y, first, queries, width, left_grad);
-  }
-  void TakeKeys(size_t first) {
-    first_key = first, keys = std::min(kSize, length - first);
-    PackColumns(k, first, keys, width, right_k);
-    PackColumns(v, first, keys, width, right_v);
-  }
-  bool Hidden() const { return causal && first_key >= first_query + queries; }
-  size_t Count(size_t query) const {
-    const size_t position = first_query + query + 1;
-    if (!causal) return keys;
-    return position <= first_key ? 0 : std::min(keys, position - first_key);
-  }
-  static F* At(F* tile, size_t row, size_t column) {
-    return tile + (column / kPanel<F> * kSize + row) * kPanel<F> + column % kPanel<F>;
-  }
-
-  void Products(const F* left, const F* right, F* out) const {
-    ForEachTile(queries, [&](auto tile, size_t r) {
-      Scores<tile()>(left + r * width, right, keys, width, kSize, out + r * kPanel<F>);
-    });
-  }
-  // max and sum of the softmax of every query.
-  void Stats() {
-    Products(left_q, right_k, p);
-    for (size_t r = 0; r < queries; ++r) {
-      const size_t row = first_query + r, count = Count(r);
-      if (count > 0) SoftmaxBlock(At(p, r, 0), kSize, count, scale, first_key == 0, max + row, sum + row);
-    }
-  }
-  // p and grad_y v^T, zero where hidden, and sum_j p g of every query.
-  void Weights(bool add_pull) {
-    const hn::ScalableTag<F> d;
-    Products(left_q, right_k, p);
-    Products(left_grad, right_v, s);
-    for (size_t r = 0; r < queries; ++r) {
-      const size_t row = first_query + r;
-      const auto high = hn::Set(d, max[row]), factor = hn::Set(d, scale), inverse = hn::Set(d, F(1) / sum[row]);
-      const auto count = Count(r);
-      const F block = LaneSum(d, keys, [&](auto acc, auto at) HWY_ATTR {
-        F* place = At(p, r, at.i);
-        const auto seen = hn::FirstN(d, count > at.i ? count - at.i : 0);
-        const auto e = Exp(d, hn::Sub(hn::Mul(hn::LoadU(d, place), factor), high));
-        const auto weight = hn::IfThenElseZero(seen, hn::Mul(e, inverse));
-        hn::StoreU(weight, d, place);
-        return hn::Add(acc, hn::IfThenElseZero(seen, hn::Mul(weight, hn::LoadU(d, At(s, r, at.i)))));
-      });
-      if (add_pull) pull[row] = first_key == 0 ? block : pull[row] + block;
-    }
-  }
-  // s = scale * p * (g - pull)
-  void ScoreGradients() {
-    const hn::ScalableTag<F> d;
-    for (size_t r = 0; r < queries; ++r) {
-      const auto shift = hn::Set(d, pull[first_query + r]), factor = hn::Set(d, scale);
-      const size_t count = Count(r);
-      ForEachVector(d, keys, [&](auto at) HWY_ATTR {
-        F* place = At(s, r, at.i);
-        const auto seen = hn::FirstN(d, count > at.i ? count - at.i : 0);
-        const auto v = hn::Mul(hn::Mul(hn::LoadU(d, At(p, r, at.i)), hn::Sub(hn::LoadU(d, place), shift)), factor);
-        hn::StoreU(hn::IfThenElseZero(seen, v), d, place);
-      });
-    }
-  }
-  // total[query] += tile rows
-  void AddDown(const F* tile, const F* rows, bool start, F* total) const {
-    for (size_t column = 0; column < width; column += kPanel<F>) {
-      ForEachTile(queries, [&](auto height, size_t r) {
-        Weigh<height()>(tile + r * kPanel<F>, kSize, rows + column * kSize, 0, keys, start,
-                        total + column * kSize + r * kPanel<F>);
-      });
-    }
-  }
-  // total[key] += tile^T rows
-  void AddAcross(const F* tile, const F* rows, bool start, F* total) const {
-    const hn::ScalableTag<F> d;
-    for (size_t column = 0; column < width; column += kPanel<F>) {
-      for (size_t panel = 0; panel < keys; panel += kPanel<F>) {
-        ForEachTile(std::min(kPanel<F>, keys - panel), [&](auto height, size_t j) HWY_ATTR {
-          TilePanel<height(), 1, kPanel<F>, false>(d, tile + panel * kSize + j, rows + column * kSize, queries, start,
-                                                   total + column * kSize + (panel + j) * kPanel<F>);
-        });
+  if (lse.numel() == 0) return;  // with no columns, scores are zeros
+  const size_t bytes = AlignUp(AttentionScratch(static_cast<size_t>(in.width()), sizeof(F)) * sizeof(F));
+  const auto each = [&](auto call) {
+    for (int64_t b = 0; b + 1 < in.cu_seqlens.size(0); ++b) {
+      const Run run(in.cu_seqlens, in.cu_seqlens_k, b);
+      const KeyWindow window = WindowOf(in, run);
+      const int64_t rows = run.queries * in.group();
+      for (int64_t head = 0; head < in.key_heads(); ++head) {
+        for (int64_t first = 0; first < rows; first += kAttentionRows) {
+          const ForwardTask task{run, head, first, std::min<int64_t>(kAttentionRows, rows - first)};
+          const int64_t last = (first + task.rows - 1) / in.group(), start = first / in.group();
+          const int64_t keys = window.End(last) - window.First(start) + window.End(start) - window.First(last);
+          call(task, task.rows * (std::max<int64_t>(keys, 0) / 2 + 16));  // 16: packing and the ends of tiles
+        }
       }
-    }
-  }
-  void Put(const F* total, size_t first, size_t count, T* out, size_t out_step) const {
-    const hn::ScalableTag<F> d;
-    for (size_t r = 0; r < count; ++r) {
-      for (size_t column = 0; column < width; column += kPanel<F>) {
-        Map(d, std::min(kPanel<F>, width - column), out + (first + r) * out_step + column,
-            [&](auto at) HWY_ATTR { return at(total + column * kSize + r * kPanel<F>); });
-      }
-    }
-  }
-};
-
-// All queries, keys in order: the softmax's numbers, then grad_q. Then all keys, queries in order: grad_k and grad_v.
-template <class T, class F>
-void BackwardHead(Square<T, F> square, T* grad_q, T* grad_k, T* grad_v, size_t step) {
-  constexpr size_t kSize = kAttentionSquare;
-  const size_t length = square.length, width = square.width;
-  const auto each_key = [&](auto visit) {
-    for (size_t key = 0; key < length; key += kSize) {
-      square.TakeKeys(key);
-      if (!square.Hidden()) visit();
     }
   };
-  for (size_t query = 0; query < length; query += kSize) {
-    square.TakeQueries(query);
-    each_key([&] { square.Stats(); });
-    each_key([&] { square.Weights(/*add_pull=*/true); });
-    each_key([&] {
-      square.Weights(/*add_pull=*/false);
-      square.ScoreGradients();
-      PackRows(square.k, square.first_key, square.keys, width, kSize, square.rows_a);
-      square.AddDown(square.s, square.rows_a, square.first_key == 0, square.total_a);
-    });
-    square.Put(square.total_a, query, square.queries, grad_q, step);
-  }
-  for (size_t key = 0; key < length; key += kSize) {
-    square.TakeKeys(key);
-    bool start = true;
-    for (size_t query = 0; query < length; query += kSize) {
-      square.TakeQueries(query);
-      if (square.Hidden()) continue;
-      square.Weights(/*add_pull=*/false);
-      square.ScoreGradients();
-      PackRows(square.q, query, square.queries, width, kSize, square.rows_a);
-      PackRows(square.grad_y, query, square.queries, width, kSize, square.rows_b);
-      square.AddAcross(square.s, square.rows_a, start, square.total_a);
-      square.AddAcross(square.p, square.rows_b, start, square.total_b);
-      start = false;
+  SplitTasks(context, 1 + (1 << 18) / (in.width() + 16), each, [&](int chunk, const ForwardTask& task) {
+    F* space = reinterpret_cast<F*>(context.workspace + static_cast<size_t>(chunk) * bytes);
+    ForwardRows(in, task, y, lse, space);
+  });
+}
+
+// What one thread computes at a time: the key heads that share a bias head, else one.
+struct BackwardTask {
+  Run run;
+  int64_t first_head, heads;
+};
+
+struct Gradients {
+  const TensorView &q, &k, &v, &bias;
+};
+struct Results {
+  const TensorView &y, &lse, &grad_y, &grad_lse;
+};
+
+template <class T>
+void BackwardKeyHead(const Inputs<T>& in, const Results& results, const Gradients& out, const Run& run,
+                     int64_t key_head, ComputeType<T>* biases, ComputeType<T>* space) {
+  using F = ComputeType<T>;
+  AttentionSquares<F> squares{.window = WindowOf(in, run),
+                              .width = static_cast<size_t>(in.width()),
+                              .queries = static_cast<size_t>(run.queries),
+                              .keys = static_cast<size_t>(run.keys),
+                              .scale = in.Scale()};
+  squares.Begin(space);
+  const auto keys = RowsOf<T>(in.k, run.key, key_head), values = RowsOf<T>(in.v, run.key, key_head);
+  for (int64_t head = key_head * in.group(); head < (key_head + 1) * in.group(); ++head) {
+    const auto stat = [&](const TensorView& view) {
+      return [data = view.In<F>() + run.query * in.heads() + head, step = in.heads()](size_t i) {
+        return data[static_cast<int64_t>(i) * step];
+      };
+    };
+    squares.TakeQueries(RowsOf<T>(in.q, run.query, head), RowsOf<T>(results.y, run.query, head),
+                        RowsOf<T>(results.grad_y, run.query, head), stat(results.lse), stat(results.grad_lse));
+    if (in.bias == nullptr) {
+      squares.template Run<false>(keys, values, keys, [](size_t, size_t, size_t, const F*) {});
+    } else {
+      const int64_t step = in.bias->size(1) * in.bias->size(2);
+      F* to = biases + run.query * step + key_head * in.bias->size(1) / in.key_heads() * in.bias->size(2);
+      squares.template Run<true>(keys, values, BiasRowsOf(in, run, key_head),
+                                 [&](size_t i, size_t key, size_t count, const F* gradients) {
+                                   F* row = to + static_cast<int64_t>(i) * step + key;
+                                   for (size_t j = 0; j < count; ++j) row[j] += gradients[j];
+                                 });
     }
-    square.Put(square.total_a, key, square.keys, grad_k, step);
-    square.Put(square.total_b, key, square.keys, grad_v, step);
+    squares.PutQueries([&](size_t i) { return OutRow<T>(out.q, run.query + static_cast<int64_t>(i), head); });
+  }
+  squares.PutKeys([&](size_t j) { return OutRow<T>(out.k, run.key + static_cast<int64_t>(j), key_head); },
+                  [&](size_t j) { return OutRow<T>(out.v, run.key + static_cast<int64_t>(j), key_head); });
+}
+
+// grad_bias of one run and one bias head, summed in full width, as its dtype.
+template <class T, class F>
+void PutBias(const TensorView& grad_bias, const Run& run, int64_t head, const F* sums) {
+  const hn::ScalableTag<F> d;
+  const auto width = static_cast<size_t>(grad_bias.size(2));
+  for (int64_t i = run.query; i < run.query + run.queries; ++i) {
+    T* out = OutRow<T>(grad_bias, i, head);
+    const F* from = sums + (out - grad_bias.Out<T>());
+    Map(d, width, out, [&](auto at) HWY_ATTR { return at(from); });
   }
 }
 
 template <class T>
-void RunBackward(const OpContext& context, const TensorView& grad_y, const TensorView& q, const TensorView& k,
-                 const TensorView& v, const TensorView& cu_seqlens, double scale, bool causal, const TensorView& grad_q,
-                 const TensorView& grad_k, const TensorView& grad_v) {
+void RunBackward(const OpContext& context, const Inputs<T>& in, const Results& results, const Gradients& out) {
   using F = ComputeType<T>;
-  const size_t width = static_cast<size_t>(q.size(2)), heads = static_cast<size_t>(q.size(1));
-  const size_t rows = static_cast<size_t>(q.size(0)) * heads, padded = Padded<F>(width);
-  if (width == 0) return;
-  const size_t bytes = AlignUp(AttentionBackwardScratch(width, kPanel<F>) * sizeof(F));
-  // A head is one task, whatever its length: its gradients are sums over all of it.
-  const size_t whole = std::max<size_t>(1, static_cast<size_t>(q.size(0)));
-  ForEachHead(context, cu_seqlens, heads, width, whole, [&](int chunk, const Head& head, size_t, size_t) {
-    constexpr size_t kSize = kAttentionSquare;
-    F* stats = reinterpret_cast<F*>(context.workspace) + head.head * static_cast<size_t>(q.size(0)) + head.begin;
-    F* space =
-        reinterpret_cast<F*>(context.workspace + AlignUp(3 * rows * sizeof(F)) + static_cast<size_t>(chunk) * bytes);
-    const auto take = [&](size_t row) { return std::exchange(space, space + kSize * row); };
-    F *p = take(kSize), *s = take(kSize), *rows_a = take(padded), *rows_b = take(padded), *total_a = take(padded),
-      *total_b = take(padded), *left_q = take(width), *left_grad = take(width), *right_k = take(width),
-      *right_v = take(width);
-    const Square<T, F> square{.grad_y = RowsOf<T>(grad_y, head),
-                              .q = RowsOf<T>(q, head),
-                              .k = RowsOf<T>(k, head),
-                              .v = RowsOf<T>(v, head),
-                              .width = width,
-                              .length = head.length,
-                              .scale = ScaleOf<F>(scale, width),
-                              .causal = causal,
-                              .max = stats,
-                              .sum = stats + rows,
-                              .pull = stats + 2 * rows,
-                              .left_q = left_q,
-                              .left_grad = left_grad,
-                              .right_k = right_k,
-                              .right_v = right_v,
-                              .rows_a = rows_a,
-                              .rows_b = rows_b,
-                              .total_a = total_a,
-                              .total_b = total_b,
-                              .p = p,
-                              .s = s};
-    const size_t out = (head.begin * heads + head.head) * width;
-    BackwardHead(square, grad_q.Out<T>() + out, grad_k.Out<T>() + out, grad_v.Out<T>() + out, heads * width);
+  const AttentionBackwardBytes bytes(in.width(), in.cu_seqlens, in.cu_seqlens_k, out.bias.numel(), sizeof(F));
+  F* const biases = reinterpret_cast<F*>(context.workspace);
+  std::fill(biases, biases + out.bias.numel(), F(0));
+  if (in.key_heads() == 0) {
+    std::fill_n(out.bias.Out<T>(), out.bias.numel(), T{});
+    return;
+  }
+  const int64_t units = in.bias == nullptr ? in.key_heads() : in.bias->size(1);
+  const auto each = [&](auto call) {
+    for (int64_t b = 0; b + 1 < in.cu_seqlens.size(0); ++b) {
+      const Run run(in.cu_seqlens, in.cu_seqlens_k, b);
+      const int64_t heads = in.key_heads() / units;
+      for (int64_t unit = 0; unit < units; ++unit) {
+        call(BackwardTask{run, unit * heads, heads}, heads * (in.group() + 1) * (run.queries + 16) * (run.keys + 16));
+      }
+    }
+  };
+  SplitTasks(context, 1 + (1 << 17) / (in.width() + 16), each, [&](int chunk, const BackwardTask& task) {
+    F* space = reinterpret_cast<F*>(context.workspace + bytes.bias + static_cast<size_t>(chunk) * bytes.thread);
+    for (int64_t head = task.first_head; head < task.first_head + task.heads; ++head) {
+      BackwardKeyHead(in, results, out, task.run, head, biases, space);
+    }
+    if (in.bias != nullptr) PutBias<T>(out.bias, task.run, task.first_head / task.heads, biases);
   });
 }
 
 void Attention(const OpContext& context, const TensorView& q, const TensorView& k, const TensorView& v,
-               const TensorView& cu_seqlens, double scale, bool causal, const TensorView& y) {
-  DispatchFloat(q.dtype,
-                [&](auto type) { RunForward<decltype(type)>(context, q, k, v, cu_seqlens, scale, causal, y); });
-}
-void AttentionBackward(const OpContext& context, const TensorView& grad_y, const TensorView& q, const TensorView& k,
-                       const TensorView& v, const TensorView& cu_seqlens, double scale, bool causal,
-                       const TensorView& grad_q, const TensorView& grad_k, const TensorView& grad_v) {
+               const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias, double scale,
+               bool causal, int64_t left, int64_t right, const TensorView& y, const TensorView& lse) {
   DispatchFloat(q.dtype, [&](auto type) {
-    RunBackward<decltype(type)>(context, grad_y, q, k, v, cu_seqlens, scale, causal, grad_q, grad_k, grad_v);
+    using T = decltype(type);
+    RunForward(context, Inputs<T>{q, k, v, cu_seqlens, cu_seqlens_k, bias, scale, causal, left, right}, y, lse);
+  });
+}
+void AttentionBackward(const OpContext& context, const TensorView& grad_y, const TensorView& grad_lse,
+                       const TensorView& q, const TensorView& k, const TensorView& v, const TensorView& y,
+                       const TensorView& lse, const TensorView& cu_seqlens, const TensorView& cu_seqlens_k,
+                       const TensorView* bias, double scale, bool causal, int64_t left, int64_t right,
+                       const TensorView& grad_q, const TensorView& grad_k, const TensorView& grad_v,
+                       const TensorView& grad_bias) {
+  DispatchFloat(q.dtype, [&](auto type) {
+    using T = decltype(type);
+    RunBackward(context, Inputs<T>{q, k, v, cu_seqlens, cu_seqlens_k, bias, scale, causal, left, right},
+                {y, lse, grad_y, grad_lse}, {grad_q, grad_k, grad_v, grad_bias});
   });
 }
 
@@ -330,15 +250,21 @@ HWY_EXPORT(Attention);
 HWY_EXPORT(AttentionBackward);
 
 void AttentionCpu(const OpContext& context, const TensorView& q, const TensorView& k, const TensorView& v,
-                  const TensorView& cu_seqlens, double scale, bool causal, const TensorView& y) {
-  HWY_DYNAMIC_DISPATCH(Attention)(context, q, k, v, cu_seqlens, scale, causal, y);
+                  const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias, double scale,
+                  bool causal, int64_t window_left, int64_t window_right, const TensorView& y, const TensorView& lse) {
+  HWY_DYNAMIC_DISPATCH(Attention)
+  (context, q, k, v, cu_seqlens, cu_seqlens_k, bias, scale, causal, window_left, window_right, y, lse);
 }
 
-void AttentionBackwardCpu(const OpContext& context, const TensorView& grad_y, const TensorView& q, const TensorView& k,
-                          const TensorView& v, const TensorView& cu_seqlens, double scale, bool causal,
-                          const TensorView& grad_q, const TensorView& grad_k, const TensorView& grad_v) {
+void AttentionBackwardCpu(const OpContext& context, const TensorView& grad_y, const TensorView& grad_lse,
+                          const TensorView& q, const TensorView& k, const TensorView& v, const TensorView& y,
+                          const TensorView& lse, const TensorView& cu_seqlens, const TensorView& cu_seqlens_k,
+                          const TensorView* bias, double scale, bool causal, int64_t window_left, int64_t window_right,
+                          const TensorView& grad_q, const TensorView& grad_k, const TensorView& grad_v,
+                          const TensorView& grad_bias) {
   HWY_DYNAMIC_DISPATCH(AttentionBackward)
-  (context, grad_y, q, k, v, cu_seqlens, scale, causal, grad_q, grad_k, grad_v);
+  (context, grad_y, grad_lse, q, k, v, y, lse, cu_seqlens, cu_seqlens_k, bias, scale, causal, window_left, window_right,
+   grad_q, grad_k, grad_v, grad_bias);
 }
 
 }  // namespace strata

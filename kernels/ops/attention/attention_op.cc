@@ -1,6 +1,6 @@
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/attention/attention.h"
-#include "kernels/simd/gemm_plan.h"
+#include "kernels/simd/attention_plan.h"
 #include "kernels/simd/targets.h"
 
 namespace strata {
@@ -8,19 +8,17 @@ namespace {
 
 bool Simd(const Call&) { return SimdSupported(); }
 
-size_t Element(const Call& call) { return call.inputs[0].dtype == DType::kF64 ? sizeof(double) : sizeof(float); }
+size_t Element(const Call& call) { return SizeOf(WideOf(call.inputs[0].dtype)); }
 
 size_t ForwardBytes(const Call& call, int num_threads) {
   const size_t element = Element(call), width = static_cast<size_t>(call.inputs[0].size(2));
-  return AlignUp(AttentionScratch(width, kPanelBytes / element) * element) * static_cast<size_t>(num_threads);
+  return AlignUp(AttentionScratch(width, element) * element) * static_cast<size_t>(num_threads);
 }
 
 size_t BackwardBytes(const Call& call, int num_threads) {
-  const TensorView& q = call.inputs[1];
-  const size_t element = Element(call), width = static_cast<size_t>(q.size(2));
-  const size_t rows = static_cast<size_t>(q.size(0) * q.size(1));
-  return AlignUp(3 * rows * element) +
-         AlignUp(AttentionBackwardScratch(width, kPanelBytes / element) * element) * static_cast<size_t>(num_threads);
+  return AttentionBackwardBytes(call.inputs[2].size(2), call.inputs[7], call.inputs[8], call.outputs[3].numel(),
+                                Element(call))
+      .total(num_threads);
 }
 
 constexpr Variant kForward[] = {

@@ -6,47 +6,61 @@
 #include "kernels/core/scalar.h"
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/attention/attention.h"
+#include "kernels/simd/attention_plan.h"
 
 namespace strata {
 namespace {
 
-int64_t OffsetAt(const TensorView& offsets, int64_t i) {
-  return offsets.dtype == DType::kI32 ? offsets.In<int32_t>()[i] : offsets.In<int64_t>()[i];
-}
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// One head of one run: rows [begin, end).
-template <class T>
-struct Head {
-  const TensorView &q, &k, &v;
-  int64_t head, begin, end;
+struct Inputs {
+  const TensorView &q, &k, &v, &cu_seqlens, &cu_seqlens_k;
+  const TensorView* bias;
   double scale;
   bool causal;
+  int64_t left, right;
+};
+
+// One head of one run.
+template <class T>
+struct Head {
+  const Inputs& in;
+  int64_t head, key_head, bias_head, query, key;  // the run's first query and key
+  int64_t queries, keys;
+  double scale;
+  KeyWindow window;
 
   static const T* Row(const TensorView& view, int64_t i, int64_t head) {
     return view.In<T>() + i * view.stride(0) + head * view.stride(1);
   }
   double Dot(const TensorView& a, int64_t i, const TensorView& b, int64_t j) const {
     double sum = 0;
-    for (int64_t d = 0; d < a.size(2); ++d) sum += ToDouble(Row(a, i, head)[d]) * ToDouble(Row(b, j, head)[d]);
+    for (int64_t d = 0; d < a.size(2); ++d) {
+      sum += ToDouble(Row(a, query + i, head)[d]) * ToDouble(Row(b, key + j, key_head)[d]);
+    }
     return sum;
   }
-  int64_t End(int64_t i) const { return causal ? i + 1 : end; }
-  // softmax_j of query i's scores, over the keys from `begin`.
-  void Weights(int64_t i, double* weights) const {
-    double max = -std::numeric_limits<double>::infinity(), sum = 0;
-    for (int64_t j = begin; j < End(i); ++j) max = std::max(max, weights[j - begin] = scale * Dot(q, i, k, j));
-    for (int64_t j = begin; j < End(i); ++j) sum += weights[j - begin] = std::exp(weights[j - begin] - max);
-    for (int64_t j = begin; j < End(i); ++j) weights[j - begin] /= sum;
+  int64_t BiasAt(int64_t i, int64_t j) const {
+    return ((query + i) * in.bias->size(1) + bias_head) * in.bias->size(2) + j;
+  }
+  double Score(int64_t i, int64_t j) const {
+    const double score = scale * Dot(in.q, i, in.k, j);
+    return in.bias == nullptr ? score : score + ToDouble(in.bias->template In<T>()[BiasAt(i, j)]);
   }
 };
 
 template <class T, class Visit>
-void ForEachHead(const TensorView& q, const TensorView& k, const TensorView& v, const TensorView& offsets, double scale,
-                 bool causal, Visit visit) {
-  if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(q.size(2)));
-  for (int64_t b = 0; b + 1 < offsets.size(0); ++b) {
-    for (int64_t h = 0; h < q.size(1); ++h) {
-      visit(Head<T>{q, k, v, h, OffsetAt(offsets, b), OffsetAt(offsets, b + 1), scale, causal});
+void ForEachHead(const Inputs& in, Visit visit) {
+  const int64_t heads = in.q.size(1);
+  for (int64_t b = 0; b + 1 < in.cu_seqlens.size(0); ++b) {
+    const int64_t query = OffsetAt(in.cu_seqlens, b), queries = OffsetAt(in.cu_seqlens, b + 1) - query;
+    const int64_t key = OffsetAt(in.cu_seqlens_k, b), keys = OffsetAt(in.cu_seqlens_k, b + 1) - key;
+    KeyWindow window(queries, keys, in.causal, in.left, in.right);
+    if (in.bias != nullptr) window.EndAt(in.bias->size(2));
+    for (int64_t h = 0; h < heads; ++h) {
+      const int64_t bias_head = in.bias == nullptr ? 0 : h * in.bias->size(1) / heads;
+      visit(Head<T>{in, h, h * in.k.size(1) / heads, bias_head, query, key, queries, keys,
+                    AttentionScale(in.scale, in.q.size(2)), window});
     }
   }
 }
@@ -54,61 +68,91 @@ void ForEachHead(const TensorView& q, const TensorView& k, const TensorView& v, 
 }  // namespace
 
 void AttentionRef(const OpContext&, const TensorView& q, const TensorView& k, const TensorView& v,
-                  const TensorView& cu_seqlens, double scale, bool causal, const TensorView& y) {
+                  const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias, double scale,
+                  bool causal, int64_t window_left, int64_t window_right, const TensorView& y, const TensorView& lse) {
+  const Inputs in{q, k, v, cu_seqlens, cu_seqlens_k, bias, scale, causal, window_left, window_right};
   DispatchFloat(q.dtype, [&](auto type) {
     using T = decltype(type);
-    ForEachHead<T>(q, k, v, cu_seqlens, scale, causal, [&](const Head<T>& head) {
-      std::vector<double> weights(static_cast<size_t>(head.end - head.begin));
-      for (int64_t i = head.begin; i < head.end; ++i) {
-        head.Weights(i, weights.data());
-        for (int64_t d = 0; d < q.size(2); ++d) {
-          double total = 0;
-          for (int64_t j = head.begin; j < head.End(i); ++j) {
-            total += weights[static_cast<size_t>(j - head.begin)] * ToDouble(head.Row(v, j, head.head)[d]);
-          }
-          y.Out<T>()[i * y.stride(0) + head.head * y.stride(1) + d] = FromDouble<T>(total);
+    ForEachHead<T>(in, [&](const Head<T>& head) {
+      std::vector<double> weights(static_cast<size_t>(head.keys)), total(static_cast<size_t>(q.size(2)));
+      for (int64_t i = 0; i < head.queries; ++i) {
+        const int64_t first = head.window.First(i), end = head.window.End(i);
+        double max = -kInfinity, sum = 0;
+        for (int64_t j = first; j < end; ++j) {
+          max = std::max(max, weights[static_cast<size_t>(j)] = head.Score(i, j));
         }
+        std::fill(total.begin(), total.end(), 0.0);
+        for (int64_t j = first; j < end && max != -kInfinity; ++j) {
+          const double p = std::exp(weights[static_cast<size_t>(j)] - max);
+          sum += p;
+          for (size_t d = 0; d < total.size(); ++d) {
+            total[d] += p * ToDouble(head.Row(v, head.key + j, head.key_head)[d]);
+          }
+        }
+        const int64_t row = (head.query + i) * q.size(1) + head.head;
+        for (size_t d = 0; d < total.size(); ++d) {
+          y.Out<T>()[row * q.size(2) + static_cast<int64_t>(d)] = FromDouble<T>(sum == 0 ? 0 : total[d] / sum);
+        }
+        const double log_sum = sum == 0 ? -kInfinity : max + std::log(sum);
+        if (lse.dtype == DType::kF64) lse.Out<double>()[row] = log_sum;
+        if (lse.dtype == DType::kF32) lse.Out<float>()[row] = static_cast<float>(log_sum);
       }
     });
   });
 }
 
-void AttentionBackwardRef(const OpContext&, const TensorView& grad_y, const TensorView& q, const TensorView& k,
-                          const TensorView& v, const TensorView& cu_seqlens, double scale, bool causal,
-                          const TensorView& grad_q, const TensorView& grad_k, const TensorView& grad_v) {
+namespace {
+
+double WideAt(const TensorView& view, int64_t i) {
+  return view.dtype == DType::kF64 ? view.In<double>()[i] : static_cast<double>(view.In<float>()[i]);
+}
+
+// Sums in double, rounded when all heads have added to them.
+struct Gradient {
+  const TensorView& out;
+  std::vector<double> sums;
+
+  explicit Gradient(const TensorView& view) : out(view), sums(static_cast<size_t>(view.numel())) {}
+  double& At(int64_t i) { return sums[static_cast<size_t>(i)]; }
+  double& At(int64_t row, int64_t head, int64_t d) { return At((row * out.size(1) + head) * out.size(2) + d); }
+  template <class T>
+  void Put() const {
+    for (size_t i = 0; i < sums.size(); ++i) out.Out<T>()[i] = FromDouble<T>(sums[i]);
+  }
+};
+
+}  // namespace
+
+void AttentionBackwardRef(const OpContext&, const TensorView& grad_y, const TensorView& grad_lse, const TensorView& q,
+                          const TensorView& k, const TensorView& v, const TensorView& y, const TensorView& lse,
+                          const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias,
+                          double scale, bool causal, int64_t window_left, int64_t window_right,
+                          const TensorView& grad_q, const TensorView& grad_k, const TensorView& grad_v,
+                          const TensorView& grad_bias) {
+  const Inputs in{q, k, v, cu_seqlens, cu_seqlens_k, bias, scale, causal, window_left, window_right};
   DispatchFloat(q.dtype, [&](auto type) {
     using T = decltype(type);
-    ForEachHead<T>(q, k, v, cu_seqlens, scale, causal, [&](const Head<T>& head) {
-      const int64_t length = head.end - head.begin, h = head.head;
-      std::vector<double> weights(static_cast<size_t>(length * length)), s(weights.size());
-      const auto at = [&](int64_t i, int64_t j) {
-        return static_cast<size_t>((i - head.begin) * length + j - head.begin);
-      };
-      for (int64_t i = head.begin; i < head.end; ++i) {
-        double pull = 0;
-        head.Weights(i, &weights[at(i, head.begin)]);
-        for (int64_t j = head.begin; j < head.End(i); ++j) {
-          pull += weights[at(i, j)] * head.Dot(grad_y, i, v, j);
-        }
-        for (int64_t j = head.begin; j < head.End(i); ++j) {
-          s[at(i, j)] = head.scale * weights[at(i, j)] * (head.Dot(grad_y, i, v, j) - pull);
-        }
-      }
-      for (int64_t i = head.begin; i < head.end; ++i) {
-        for (int64_t d = 0; d < q.size(2); ++d) {
-          double to_q = 0, to_k = 0, to_v = 0;
-          for (int64_t j = head.begin; j < head.end; ++j) {
-            to_q += s[at(i, j)] * ToDouble(head.Row(k, j, h)[d]);
-            to_k += s[at(j, i)] * ToDouble(head.Row(q, j, h)[d]);
-            to_v += weights[at(j, i)] * ToDouble(head.Row(grad_y, j, h)[d]);
+    Gradient to_q(grad_q), to_k(grad_k), to_v(grad_v), to_bias(grad_bias);
+    ForEachHead<T>(in, [&](const Head<T>& head) {
+      for (int64_t i = 0; i < head.queries; ++i) {
+        const int64_t row = head.query + i, stat = row * q.size(1) + head.head;
+        const double log_sum = WideAt(lse, stat);
+        double pull = -WideAt(grad_lse, stat);
+        const T *results = head.Row(y, row, head.head), *gradients = head.Row(grad_y, row, head.head);
+        for (int64_t d = 0; d < q.size(2); ++d) pull += ToDouble(results[d]) * ToDouble(gradients[d]);
+        for (int64_t j = head.window.First(i); j < head.window.End(i) && log_sum != -kInfinity; ++j) {
+          const double p = std::exp(head.Score(i, j) - log_sum), s = p * (head.Dot(grad_y, i, v, j) - pull);
+          const int64_t key = head.key + j;
+          if (bias != nullptr) to_bias.At(head.BiasAt(i, j)) += s;
+          for (int64_t d = 0; d < q.size(2); ++d) {
+            to_q.At(row, head.head, d) += head.scale * s * ToDouble(head.Row(k, key, head.key_head)[d]);
+            to_k.At(key, head.key_head, d) += head.scale * s * ToDouble(head.Row(q, row, head.head)[d]);
+            to_v.At(key, head.key_head, d) += p * ToDouble(gradients[d]);
           }
-          const int64_t out = i * grad_q.stride(0) + h * grad_q.stride(1) + d;
-          grad_q.Out<T>()[out] = FromDouble<T>(to_q);
-          grad_k.Out<T>()[out] = FromDouble<T>(to_k);
-          grad_v.Out<T>()[out] = FromDouble<T>(to_v);
         }
       }
     });
+    for (const Gradient* gradient : {&to_q, &to_k, &to_v, &to_bias}) gradient->Put<T>();
   });
 }
 

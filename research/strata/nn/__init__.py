@@ -116,7 +116,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, cu_seqlens: Tensor) -> Tensor:
         heads = (x.shape[0], self.heads, x.shape[1] // self.heads)
         q, k, v = (project(x).view(heads) for project in (self.query, self.key, self.value))
-        mixed = ops.attention(q, k, v, cu_seqlens, 1 / math.sqrt(heads[2]), self.causal)
+        mixed, _ = ops.attention(q, k, v, cu_seqlens, cu_seqlens, None, 1 / math.sqrt(heads[2]), self.causal)
         return self.output(mixed.view(x.shape))
 
 

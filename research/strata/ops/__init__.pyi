@@ -68,19 +68,37 @@ def add_rms_norm_backward(
 ) -> tuple[Tensor, Tensor]:
     """gradients of add_rms_norm; grad_x is the residual's, too"""
 
-def attention(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor, scale: float = 0.0, causal: bool = False) -> Tensor:
-    """y[i, h] = sum_j softmax_j(scale * q[i, h] . k[j, h]) v[j, h], j in i's run (j <= i where causal); scale 0
-    stands for 1 / sqrt(D)"""
-
-def attention_backward(
-    grad_y: Tensor,
+def attention(
     q: Tensor,
     k: Tensor,
     v: Tensor,
     cu_seqlens: Tensor,
+    cu_seqlens_k: Tensor,
+    bias: Tensor | None = None,
     scale: float = 0.0,
     causal: bool = False,
-) -> tuple[Tensor, Tensor, Tensor]:
+    window_left: int = -1,
+    window_right: int = -1,
+) -> tuple[Tensor, Tensor]:
+    """y[i, h] = sum_j softmax_j(scale * q[i, h] . k[j] + bias[i, ., j]) v[j], j in i's run, as causal and the window
+    allow; lse[i, h] = log sum_j exp(...); scale 0 stands for 1 / sqrt(D)"""
+
+def attention_backward(
+    grad_y: Tensor,
+    grad_lse: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    y: Tensor,
+    lse: Tensor,
+    cu_seqlens: Tensor,
+    cu_seqlens_k: Tensor,
+    bias: Tensor | None = None,
+    scale: float = 0.0,
+    causal: bool = False,
+    window_left: int = -1,
+    window_right: int = -1,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """gradients of attention"""
 
 def clip_grad_norm(grads: Sequence[Tensor], max_norm: float = 1.0) -> Tensor:

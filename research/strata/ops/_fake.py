@@ -4,7 +4,7 @@ import dataclasses
 
 import torch
 
-from ._schema import evaluate, solve
+from ._schema import evaluate, names, solve
 
 
 def _check(condition, schema, arg, tensor, wanted):
@@ -15,7 +15,7 @@ def _check(condition, schema, arg, tensor, wanted):
 
 def _check_dtype(schema, arg, tensor, types):
     got = str(tensor.dtype).removeprefix("torch.")
-    wanted = arg.dtypes if arg.type not in types else (types[arg.type],)
+    wanted = arg.dtypes if arg.type not in types or got not in arg.dtypes else (types[arg.type],)
     if got not in wanted:
         raise RuntimeError(f"strata::{schema.name}: {arg.name} has dtype {got}, wanted {' or '.join(wanted)}")
     if arg.type:
@@ -73,12 +73,16 @@ class _Binding:
     def check_rules(self):
         for rule in self.schema.rules:
             values = {**self.attrs, **self.dims}
+            if not names(rule) <= values.keys():
+                continue  # of an absent argument
             torch._check(
                 evaluate(rule, values), lambda: f"strata::{self.schema.name}: wanted {rule} with {values}"
             )
 
     def output(self, arg, like):
-        shape = [*(self.leading if arg.leading else ()), *(evaluate(d, {**self.attrs, **self.dims}) for d in arg.dims)]
+        # A dim that only an absent argument names is 0.
+        values = {name: 0 for dim in arg.dims for name in names(dim)} | self.attrs | self.dims
+        shape = [*(self.leading if arg.leading else ()), *(evaluate(d, values) for d in arg.dims)]
         dtype = self.types.get(arg.type, arg.dtypes[0])
         return torch.empty(shape, dtype=getattr(torch, dtype), device=like.device)
 

@@ -122,6 +122,11 @@ def solve(expression, size, bound):
     return True
 
 
+def names(expression):
+    """The dims and attributes that an expression is made of."""
+    return set(re.findall(r"[A-Za-z_]\w*", expression))
+
+
 _COMPILED = {}
 
 

@@ -1,0 +1,90 @@
+// What attention's kernels and their callers agree on: which keys a query sees, block sizes, working memory. Plain C++:
+// references and workspace_bytes use it, too.
+//
+//   const KeyWindow window(num_queries, num_keys, /*causal=*/true, /*left=*/-1, /*right=*/-1);
+//   for (int64_t key = window.First(query); key < window.End(query); ++key) ...
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/base/aligned_buffer.h"
+#include "kernels/core/tensor_view.h"
+
+namespace strata {
+
+// Keys of one step of the online softmax, counted from a run's first key: part of the definition
+// (docs/design/numerics.md), as is the side of a square of queries and keys in the backward.
+inline constexpr size_t kAttentionKeys = 128, kAttentionSquare = 64;
+// Rows (queries of the heads of one group) that share packed keys; free to change.
+inline constexpr size_t kAttentionRows = 384;
+// Bytes of a row of a panel, whatever the SIMD width.
+inline constexpr size_t kAttentionPanelBytes = 128;
+
+constexpr size_t AttentionPadded(size_t width, size_t element) {
+  const size_t panel = kAttentionPanelBytes / element;
+  return (width + panel - 1) / panel * panel;
+}
+
+// The keys that a query sees: a stretch that moves with the query. The last query is level with the last key, so that
+// queries of a prompt's later part see its earlier keys; `left` and `right` count the neighbours seen, below 0: all.
+class KeyWindow {
+ public:
+  KeyWindow(int64_t queries, int64_t keys, bool causal, int64_t left, int64_t right)
+      : shift_(keys - queries), end_(keys), left_(Clamp(left)), right_(causal ? 0 : Clamp(right)) {}
+
+  // Keys from `end` on are not seen by any query.
+  void EndAt(int64_t end) { end_ = std::min(end_, end); }
+
+  int64_t First(int64_t query) const { return std::clamp<int64_t>(query + shift_ - left_, 0, end_); }
+  int64_t End(int64_t query) const { return std::clamp<int64_t>(query + shift_ + right_ + 1, First(query), end_); }
+
+ private:
+  static int64_t Clamp(int64_t n) { return n < 0 ? kAll : std::min(n, kAll); }
+  static constexpr int64_t kAll = int64_t{1} << 48;  // more than any length
+  int64_t shift_, end_, left_, right_;
+};
+
+// 0 stands for 1 / sqrt(width).
+inline double AttentionScale(double scale, int64_t width) {
+  return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(std::max<int64_t>(width, 1)));
+}
+
+inline int64_t OffsetAt(const TensorView& offsets, int64_t i) {
+  return offsets.dtype == DType::kI32 ? offsets.In<int32_t>()[i] : offsets.In<int64_t>()[i];
+}
+
+// Working memory of one thread in elements of the type that is computed in.
+constexpr size_t AttentionScratch(size_t width, size_t element) {
+  const size_t padded = AttentionPadded(width, element), panel = kAttentionPanelBytes / element;
+  return kAttentionRows * (width + padded + 2) + kAttentionKeys * (width + padded + 2 * panel);
+}
+// `queries`, `keys`: of the longest run.
+constexpr size_t AttentionBackwardScratch(size_t width, size_t queries, size_t keys, size_t element) {
+  const size_t padded = AttentionPadded(width, element);
+  const size_t rows = (queries + kAttentionSquare - 1) / kAttentionSquare * kAttentionSquare;
+  const size_t columns = (keys + kAttentionSquare - 1) / kAttentionSquare * kAttentionSquare;
+  return rows * (2 * width + 3 * padded + 2) + columns * 2 * padded +
+         kAttentionSquare * (2 * width + padded + 3 * kAttentionSquare);
+}
+
+// Of one call: bias gradients in full width, then every thread's own.
+struct AttentionBackwardBytes {
+  size_t bias, thread;
+
+  AttentionBackwardBytes(int64_t width, const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, int64_t biases,
+                         size_t element) {
+    size_t queries = 0, keys = 0;
+    for (int64_t b = 0; b + 1 < cu_seqlens.size(0); ++b) {
+      queries = std::max(queries, static_cast<size_t>(OffsetAt(cu_seqlens, b + 1) - OffsetAt(cu_seqlens, b)));
+      keys = std::max(keys, static_cast<size_t>(OffsetAt(cu_seqlens_k, b + 1) - OffsetAt(cu_seqlens_k, b)));
+    }
+    bias = AlignUp(static_cast<size_t>(biases) * element);
+    thread = AlignUp(AttentionBackwardScratch(static_cast<size_t>(width), queries, keys, element) * element);
+  }
+  size_t total(int num_threads) const { return bias + thread * static_cast<size_t>(num_threads); }
+};
+
+}  // namespace strata
