@@ -4,9 +4,12 @@ load("//third_party/python:defs.bzl", "strata_py_test")
 load("//tools:cuda.bzl", "cuda_library")
 
 # SIMD kernels start at AVX2 with FMA: nothing older gives the same bits. Highway adds the newer targets itself.
+# On Arm the target is NEON alone: SVE's vectors have no size that a compiler knows.
+_ARM = ["-DHWY_DISABLED_TARGETS=(HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)"]
 SIMD_COPTS = select({
+    "//kernels:cross_aarch64": _ARM + ["-march=armv8-a+crypto"],
     "//kernels:x86_64": ["-march=x86-64-v3", "-maes", "-mpclmul"],
-    "//conditions:default": [],
+    "//conditions:default": _ARM,
 })
 
 _CORE = ["//kernels/core"]

@@ -5,8 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "kernels/ops/registry.h"
 #include "kernels/simd/targets.h"
 
@@ -64,27 +62,11 @@ TEST_P(Conformance, SameBitsFromPreparedArguments) { ForSamples(CheckPrepared); 
 
 TEST_P(Conformance, SameBitsAloneAndInABatch) { ForSamples(CheckBatch); }
 
-// True where random calls can be made from the schema alone; the others' tests make their own and run CheckAll.
-bool Drawable(const OpDef& op) {
-  const auto& attrs = op.schema->attrs;
-  return op.infer == nullptr && std::none_of(attrs.begin(), attrs.begin() + op.schema->num_attrs,
-                                             [](const AttrSpec& attr) { return attr.kind == AttrKind::kText; });
-}
-
-// Dtypes of the letter T that some row takes.
-bool Takes(const OpDef& op, DType dtype) {
-  for (size_t i = 0; i < static_cast<size_t>(op.schema->num_inputs); ++i) {
-    const TypeSpec type = op.schema->inputs[i].type;
-    if (type.letter == 'T') return Contains(type.set, dtype);
-  }
-  return dtype == DType::kF32;
-}
-
 std::vector<Case> Cases() {
   std::vector<Case> cases;
   for (const OpDef* op : AllOps()) {
     for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF64}) {
-      if (Drawable(*op) && Takes(*op, dtype)) cases.push_back({op, dtype});
+      if (Drawable(*op) && TakesDType(*op, dtype)) cases.push_back({op, dtype});
     }
   }
   return cases;

@@ -155,6 +155,20 @@ void CopyDense(const TensorView& from, const TensorView& to) {
 
 }  // namespace
 
+bool Drawable(const OpDef& op) {
+  const auto& attrs = op.schema->attrs;
+  return op.infer == nullptr && std::none_of(attrs.begin(), attrs.begin() + op.schema->num_attrs,
+                                             [](const AttrSpec& attr) { return attr.kind == AttrKind::kText; });
+}
+
+bool TakesDType(const OpDef& op, DType dtype) {
+  for (size_t i = 0; i < static_cast<size_t>(op.schema->num_inputs); ++i) {
+    const TypeSpec type = op.schema->inputs[i].type;
+    if (type.letter == 'T') return Contains(type.set, dtype);
+  }
+  return dtype == DType::kF32;
+}
+
 void OwnedCall::Allocate(TensorView& view, int misalign) {
   const size_t bytes = static_cast<size_t>(view.numel()) * SizeOf(view.dtype);
   memory.push_back(std::make_unique<std::byte[]>(bytes + 2 * kAlignment + 64));

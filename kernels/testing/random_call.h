@@ -11,9 +11,17 @@
 #include <random>
 #include <vector>
 
-#include "kernels/core/call.h"
+#include "kernels/core/op_def.h"
 
 namespace strata {
+
+// True where calls can be made from the schema alone: no attribute is a text and nothing is left to OpDef::infer. The
+// tests of other operators make their own and run CheckAll (conformance.h).
+bool Drawable(const OpDef& op);
+
+// Whether the schema takes the dtype for its letter T; of an operator without one, whether it is float32, so that a
+// test over all dtypes visits it once.
+bool TakesDType(const OpDef& op, DType dtype);
 
 struct SampleOptions {
   DType dtype = DType::kF32;        // of the letter T
@@ -36,7 +44,7 @@ struct OwnedCall {
   void Allocate(TensorView& view, int misalign);
 };
 
-// REQUIRES: no attribute is a text; what OpDef::infer asks for is not known here.
+// REQUIRES: Drawable(op).
 OwnedCall RandomCall(const OpSchema& schema, std::mt19937_64& random, const SampleOptions& options);
 
 // A contiguous input of random values for calls that are made by hand: sizes, then whatever the argument's rule asks.
