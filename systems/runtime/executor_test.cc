@@ -134,6 +134,53 @@ TEST(ExecutorTest, ViewsShowTheElementsThatTheySay) {
   EXPECT_EQ(Values(out[5]), doubled);
 }
 
+// Two outputs of one program over a list: x + y and x * y, where y is the weight a [8].
+TestBundle ListBundle() {
+  TestBundle test = RmsNormBundle();
+  test.manifest = R"({"format": "strata-bundle", "version": 1, "name": "lists", "model_version": "1",
+    "entry_points": {"lists": {}}, "numerics": [], "ops": {)" +
+                  OpsJson({"pointwise"}) + "}}";
+  test.plan = R"({"plan": 1, "entry_points": {"lists": {"dims": {"B": [1, 8]},
+    "inputs": [{"name": "x", "dtype": "float32", "shape": ["B", 8]}],
+    "steps": [
+      {"op": "pointwise", "inputs": [["x", "$a"]],
+       "attrs": {"program": "float32 x0, float32 x1; v0 = add(x0, x1); v1 = mul(x0, x1); return v0, v1"},
+       "outputs": [{"name": "s", "dtype": "float32", "shape": ["B", 8]},
+                   {"name": "p", "dtype": "float32", "shape": ["B", 8]}]}
+    ],
+    "outputs": [{"name": "sum", "value": "s"}, {"name": "product", "value": "p"}]}}})";
+  return test;
+}
+
+TEST(ExecutorTest, AStepMayTakeAListAndATextAndMakeAsManyOutputsAsItSays) {
+  Executor executor(Loaded(ListBundle())->program(""), Serial());
+  TensorBag bag;
+  const std::vector<float> x = SomeFloats(3 * 8, 5), a = SomeFloats(8, 1);
+  std::vector<TensorView> out(2);
+  for (int run = 0; run < 2; ++run) {
+    ASSERT_TRUE(executor.Run({bag.Floats("x", {3, 8}, x)}, absl::MakeSpan(out)).ok());
+    for (size_t i = 0; i < x.size(); ++i) {
+      EXPECT_EQ(out[0].In<float>()[i], x[i] + a[i % 8]);
+      EXPECT_EQ(out[1].In<float>()[i], x[i] * a[i % 8]);
+    }
+  }
+}
+
+TEST(ExecutorTest, RefusesListsAndTextsThatAreWrong) {
+  const auto error = [](std::string_view from, std::string_view to) {
+    TestBundle test = ListBundle();
+    test.plan = Replaced(test.plan, from, to);
+    return std::string(Bundle::Load(test.Write(), {}).status().message());
+  };
+  EXPECT_THAT(error("[[\"x\", \"$a\"]]", "[\"x\"]"), HasSubstr("inputs is no list of values, wanted a list of values"));
+  EXPECT_THAT(error("[[\"x\", \"$a\"]]", "[[]]"), HasSubstr("inputs is no list of values"));
+  EXPECT_THAT(error("[[\"x\", \"$a\"]]", "[[\"x\", null]]"), HasSubstr("step 0"));
+  EXPECT_THAT(error("[[\"x\", \"$a\"]]", "[[\"x\", \"later\"]]"), HasSubstr("later"));
+  EXPECT_THAT(error("mul(x0", "mull(x0"), HasSubstr("step 0 (pointwise): strata::pointwise: "));
+  EXPECT_THAT(error("return v0, v1", "return v0"), HasSubstr("the plan names 2 outputs, the operator makes 1"));
+  EXPECT_THAT(error("\"program\": \"", "\"program\": 7, \"note\": \""), HasSubstr("program"));
+}
+
 TEST(ExecutorTest, RefusesViewsBeyondTheirInput) {
   const auto error = [](std::string_view from, std::string_view to) {
     TestBundle test = ViewsBundle();

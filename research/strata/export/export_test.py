@@ -154,6 +154,30 @@ def test_the_golden_has_two_cases_of_different_size_that_the_plan_reproduces(min
         assert sizes[0] != sizes[1]
 
 
+class Gated(nn.Module):
+    """Two outputs of one pointwise program."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.linspace(0.5, 2, 4))
+
+    def forward(self, x):
+        program = "float32 x0, float32 x1; v0 = sigmoid(x0); v1 = mul(v0, x1); v2 = tanh(v1); return v1, v2"
+        gated, squashed = torch.ops.strata.pointwise([x, self.scale], program)
+        return gated, squashed
+
+
+def test_a_list_of_inputs_and_a_list_of_outputs_survive_export(tmp_path):
+    model, x = Gated(), torch.randn(5, 4)
+    write(model, {"x": x}, {"x": {0: Dim("B", max=8)}}, tmp_path / "b", output_names=["gated", "squashed"])
+    plan = json.loads((tmp_path / "b" / "plan.json").read_text())
+    (step,) = plan["entry_points"]["forward"]["steps"]
+    assert step["inputs"] == [["x", "$scale"]]
+    got = strata.runtime.load(tmp_path / "b")(x=x[:3])
+    want = model(x[:3])
+    assert torch.equal(got["gated"], want[0]) and torch.equal(got["squashed"], want[1])
+
+
 class Sine(nn.Module):
     def forward(self, x):
         y = torch.sin(x)
