@@ -21,19 +21,19 @@ HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
-template <class At, class D, class Term, class Put>
+template <size_t kBlock, class At, class D, class Term, class Put>
 HWY_INLINE void SumDownAt(D d, size_t rows, At at, Term term, Put put) {
   auto total = hn::Zero(d);
-  for (size_t block = 0; block < rows; block += kSumBlock) {
+  for (size_t block = 0; block < rows; block += kBlock) {
     auto sum = hn::Zero(d);
-    for (size_t r = block; r < std::min(rows, block + kSumBlock); ++r) sum = hn::Add(sum, term(at, r));
+    for (size_t r = block; r < std::min(rows, block + kBlock); ++r) sum = hn::Add(sum, term(at, r));
     total = hn::Add(total, sum);
   }
   put(at, total);
 }
 
-// put(at, sum over r of term(at, r)) for every vector of columns [0, width).
-template <class D, class Term, class Put>
+// put(at, sum over r of term(at, r)) for every vector of columns [0, width), in blocks of kBlock rows.
+template <size_t kBlock = kSumBlock, class D, class Term, class Put>
 HWY_INLINE void SumDown(D d, size_t rows, size_t width, Term term, Put put) {
   constexpr size_t kLanes = hn::MaxLanes(D());
   // Four vectors of columns at a time: one chain of additions would wait four cycles for each.
@@ -43,11 +43,11 @@ HWY_INLINE void SumDown(D d, size_t rows, size_t width, Term term, Put put) {
     hn::Vec<D> total[kGroup];
     STRATA_UNROLL
     for (size_t g = 0; g < kGroup; ++g) total[g] = hn::Zero(d);
-    for (size_t block = 0; block < rows; block += kSumBlock) {
+    for (size_t block = 0; block < rows; block += kBlock) {
       hn::Vec<D> sum[kGroup];
       STRATA_UNROLL
       for (size_t g = 0; g < kGroup; ++g) sum[g] = hn::Zero(d);
-      for (size_t r = block; r < std::min(rows, block + kSumBlock); ++r) {
+      for (size_t r = block; r < std::min(rows, block + kBlock); ++r) {
         STRATA_UNROLL
         for (size_t g = 0; g < kGroup; ++g) sum[g] = hn::Add(sum[g], term(At<D>{d, c + g * kLanes}, r));
       }
@@ -57,8 +57,8 @@ HWY_INLINE void SumDown(D d, size_t rows, size_t width, Term term, Put put) {
     STRATA_UNROLL
     for (size_t g = 0; g < kGroup; ++g) put(At<D>{d, c + g * kLanes}, total[g]);
   }
-  for (; c + kLanes <= width; c += kLanes) SumDownAt(d, rows, At<D>{d, c}, term, put);
-  if (c < width) SumDownAt(d, rows, AtTail<D>{d, c, width - c}, term, put);
+  for (; c + kLanes <= width; c += kLanes) SumDownAt<kBlock>(d, rows, At<D>{d, c}, term, put);
+  if (c < width) SumDownAt<kBlock>(d, rows, AtTail<D>{d, c, width - c}, term, put);
 }
 
 // Work on rows with sums down them, in one pass over memory (row_blocks.h): calls row(r, sums) for every row, on all
@@ -84,7 +84,7 @@ void ForRowsAndSums(const OpContext& context, int64_t rows, int64_t width, bool 
                    for (size_t i = 0; i < kSums; ++i) {
                      const F* in = partial + static_cast<int64_t>(i) * width + begin;
                      T* out = outs[i] + begin;
-                     SumDown(
+                     SumDown<kRowBlocksAtOnce>(
                          d, static_cast<size_t>(blocks), static_cast<size_t>(end - begin),
                          [&](auto at, size_t b) HWY_ATTR { return at(in + b * static_cast<size_t>(pitch)); },
                          [&](auto at, auto sum) HWY_ATTR { at.Put(sum, out); });

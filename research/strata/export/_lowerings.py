@@ -65,6 +65,12 @@ def _softmax(build, node, x, dim, *_, **__):
     return _one(build, node, "softmax", [x])
 
 
+@lowers(aten.log_softmax.int, aten._log_softmax.default)
+def _log_softmax(build, node, x, dim, *_, **__):
+    _last(node, dim, "log_softmax")
+    return _one(build, node, "log_softmax", [x])
+
+
 @lowers(aten.embedding.default)
 def _embedding(build, node, weight, ids, *_, **__):
     return _one(build, node, "embedding", [weight, ids])

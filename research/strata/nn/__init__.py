@@ -18,9 +18,11 @@ __all__ = [
     "CrossEntropyLoss",
     "Embedding",
     "Gelu",
+    "GroupNorm",
     "L2Normalize",
     "LayerNorm",
     "Linear",
+    "LogSoftmax",
     "Module",
     "ModuleList",
     "Parameter",
@@ -78,6 +80,19 @@ class RmsNorm(nn.Module):
         return f"{self.weight.shape[0]}, eps={self.eps}"
 
 
+class GroupNorm(nn.GroupNorm):
+    """Normalises groups of neighbouring channels of x [N, C, ...], then weight [C] and bias [C], and silu if asked."""
+
+    def __init__(self, groups, channels, eps=1e-5, activation="none", device=None, dtype=None):
+        super().__init__(groups, channels, eps, device=device, dtype=dtype)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = x.flatten(2) if x.dim() > 2 else x.unsqueeze(2)
+        y = ops.group_norm(places, self.weight, self.bias, self.num_groups, self.eps, self.activation)
+        return y.view(x.shape)
+
+
 class Gelu(nn.Module):
     """0.5 * x * (1 + erf(x / sqrt(2))), or its tanh form."""
 
@@ -94,6 +109,13 @@ class Softmax(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.softmax(x)
+
+
+class LogSoftmax(nn.Module):
+    """Over the last dim of x [..., D]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.log_softmax(x)
 
 
 class Add(nn.Module):

@@ -11,8 +11,11 @@ PAIRS = {
     "linear without bias": (lambda: nn.Linear(8, 5, bias=False), lambda: torch.nn.Linear(8, 5, bias=False), (2, 3, 8)),
     "layer_norm": (lambda: nn.LayerNorm(16), lambda: torch.nn.LayerNorm(16), (3, 16)),
     "rms_norm": (lambda: nn.RmsNorm(16), lambda: torch.nn.RMSNorm(16, eps=1e-6), (3, 16)),
+    "group_norm": (lambda: nn.GroupNorm(4, 16), lambda: torch.nn.GroupNorm(4, 16), (3, 16, 5, 7)),
+    "group_norm of vectors": (lambda: nn.GroupNorm(2, 16), lambda: torch.nn.GroupNorm(2, 16), (3, 16)),
     "gelu": (lambda: nn.Gelu(), lambda: torch.nn.GELU(), (3, 16)),
     "gelu tanh": (lambda: nn.Gelu("tanh"), lambda: torch.nn.GELU("tanh"), (3, 16)),
+    "log_softmax": (lambda: nn.LogSoftmax(), lambda: torch.nn.LogSoftmax(-1), (3, 16)),
     "softmax": (lambda: nn.Softmax(), lambda: torch.nn.Softmax(-1), (3, 16)),
 }
 

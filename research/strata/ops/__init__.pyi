@@ -101,6 +101,9 @@ def attention_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """gradients of attention"""
 
+def batch_norm(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-05) -> Tensor:
+    """y = (x - mean[c]) / sqrt(var[c] + eps) * weight[c] + bias[c]"""
+
 def clip_grad_norm(grads: Sequence[Tensor], max_norm: float = 1.0) -> Tensor:
     """norm = |grads|; grads *= min(1, max_norm / (norm + 1e-6))"""
 
@@ -136,6 +139,27 @@ def gelu(x: Tensor, approximate: Literal["none", "tanh"] | int = "none") -> Tens
 
 def gelu_backward(grad_y: Tensor, x: Tensor, approximate: Literal["none", "tanh"] | int = "none") -> Tensor:
     """gradient of gelu"""
+
+def group_norm(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    groups: int = 1,
+    eps: float = 1e-05,
+    activation: Literal["none", "silu"] | int = "none",
+) -> Tensor:
+    """y = silu or nothing of (x - mean) / sqrt(var + eps) * weight[c] + bias[c], over C / groups channels and S"""
+
+def group_norm_backward(
+    grad_y: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    groups: int = 1,
+    eps: float = 1e-05,
+    activation: Literal["none", "silu"] | int = "none",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """gradients of group_norm"""
 
 def l2_normalize(x: Tensor, eps: float = 1e-12) -> Tensor:
     """y = x / max(sqrt(sum_d(x^2)), eps)"""

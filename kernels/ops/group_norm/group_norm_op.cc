@@ -1,0 +1,33 @@
+#include "kernels/core/typed_kernel.h"
+#include "kernels/ops/group_norm/group_norm.h"
+#include "kernels/simd/targets.h"
+
+namespace strata {
+namespace {
+
+bool Simd(const Call&) { return SimdSupported(); }
+
+size_t SumsBytes(const Call& call, int) {
+  const TensorView& x = call.inputs[1];
+  return static_cast<size_t>(x.size(0) * x.size(1)) * 2 * (x.dtype == DType::kF64 ? sizeof(double) : sizeof(float));
+}
+
+constexpr Variant kForward[] = {
+    {.name = "simd", .run = Typed<kGroupNorm, GroupNormCpu>, .accepts = Simd},
+    {.name = "ref", .run = Typed<kGroupNorm, GroupNormRef>, .numerics = "reference"},
+};
+constexpr Variant kBackward[] = {
+    {.name = "simd",
+     .run = Typed<kGroupNormBackward, GroupNormBackwardCpu>,
+     .accepts = Simd,
+     .workspace_bytes = SumsBytes},
+    {.name = "ref", .run = Typed<kGroupNormBackward, GroupNormBackwardRef>, .numerics = "reference"},
+};
+
+}  // namespace
+
+namespace ops::group_norm {
+constinit const std::array<OpDef, 2> kOps = {{{&kGroupNorm, kForward}, {&kGroupNormBackward, kBackward}}};
+}  // namespace ops::group_norm
+
+}  // namespace strata
