@@ -10,6 +10,7 @@ from .. import peers
 from ..case import Case, missing, skip
 
 UNIT = "GB/s"
+_SILU_MUL = "{0} x0, {0} x1; v0 = sigmoid(x0); v1 = mul(x0, v0); v2 = mul(v1, x1); return v2"
 _LARGE, _SMALL = (4096, 4096), (64, 384)
 
 
@@ -25,6 +26,11 @@ class _Work:
 
 def _norm(t):
     return (t.shape[-1],)
+
+
+def _silu_mul(x, y):
+    """A chain as one program of the pointwise operator."""
+    return ops.pointwise([x, y], _SILU_MUL.format(str(x.dtype).removeprefix("torch.")))[0]
 
 
 _WORKS = {
@@ -83,6 +89,7 @@ _WORKS = {
     "add": _Work(
         ("add",), lambda x, y: ops.add(x, y), torch.add, 3, tensors=2, nodes=[("Add", ("x0", "x1"), ("y",), {})]
     ),
+    "silu * y": _Work(("pointwise",), _silu_mul, lambda x, y: F.silu(x) * y, 3, tensors=2, moved_back=5),
     "cross_entropy": _Work(
         ("cross_entropy",),
         lambda x, t: ops.cross_entropy(x, t)[0],
@@ -143,6 +150,10 @@ def _backward(name, label, shape, dtype, options):
         grads = [torch.randn(r.shape).to(r.dtype) for r in results]
         return lambda: torch.autograd.grad(results, leaves, grads, retain_graph=True)
 
+    with torch.enable_grad():
+        first = work.ours(*args)
+    if not (first[0] if isinstance(first, tuple) else first).requires_grad:
+        return skip(label, "no gradient in this build")
     sides = {"eager": gradient(work.theirs)}
     sides |= {k: gradient(f) for k, f in peers.compiled(work.theirs, options).items()}
     size = float(work.moved_back * full[0].numel() * full[0].element_size())

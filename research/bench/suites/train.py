@@ -8,6 +8,7 @@ import copy
 import torch
 from torch.nn import functional as F
 
+from strata import optim
 from strata.models.bert import Bert, BertConfig
 
 from .. import peers
@@ -54,13 +55,17 @@ def _sizes(options):
     return (2, 8, 1) if options.tiny else (32, 128, 2 if options.quick else 6)
 
 
+def _fused(parameters, lr):
+    return torch.optim.AdamW(parameters, lr=lr, fused=True)
+
+
 def _loss(states, target):
     """Stands for a head: it costs both sides the same."""
     return (states.reshape(target.shape) - target).square().mean()
 
 
-def _step(model, forward, target):
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+def _step(model, forward, target, adamw):
+    optimiser = adamw(model.parameters(), lr=1e-4)
 
     def call():
         optimiser.zero_grad()
@@ -85,13 +90,13 @@ def _case(name, options):
     target = torch.randn(batch * length, config.hidden_size)
     plain = Plain(config, ours.state_dict())
     flat = ids.flatten()
-    sides = {"eager": _step(plain, lambda: plain(ids), target)}
+    sides = {"eager": _step(plain, lambda: plain(ids), target, _fused)}
     for side, run in peers.compiled(copy.deepcopy(plain), options).items():
-        sides[side] = _step(run, lambda run=run: run(ids), target)
+        sides[side] = _step(run, lambda run=run: run(ids), target, _fused)
     # A step changes the weights, so that checking is one step of each from the same start.
     return Case(
         name,
-        _step(ours, lambda: ours(flat, ends), target),
+        _step(ours, lambda: ours(flat, ends), target, optim.AdamW),
         sides,
         tolerance=1e-3,
         grad=True,
