@@ -5,6 +5,7 @@ OPS = {
     "add_layer_norm": [],
     "add_rms_norm": [],
     "adamw": [],
+    "argmax": [],
     "attention": [],
     "clip_grad_norm": [],
     "batch_norm": [],
@@ -25,8 +26,10 @@ OPS = {
     "pointwise": [],
     "rms_norm": ["cuda"],
     "rotary": [],
+    "sample": [],
     "segment_pool": [],
     "segment_positions": [],
     "sgd": [],
     "softmax": [],
+    "top_k": [],
 }

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from strata import reductions
+from strata import ops, reductions
 
 OPERATIONS = {
     "sum": torch.sum,
@@ -65,3 +65,21 @@ def test_a_nan_wins_and_nothing_has_its_identity():
 def test_dims_that_are_not_there():
     with pytest.raises(ValueError, match="dim is 3, wanted different dims of a tensor with 2"):
         reductions.sum(torch.zeros(2, 2), 3)
+
+
+@pytest.mark.parametrize("smallest", [False, True])
+@pytest.mark.parametrize("length", [1, 7, 300, 5000])
+def test_argmax_and_top_k_order_nan_and_equal_elements_as_pytorch(length, smallest):
+    x = (4 * torch.randn(5, length, generator=torch.Generator().manual_seed(length))).round()
+    x[1, length // 2:] = float("nan")
+    x[2] = float("nan")
+    x[3, ::2] = -0.0
+    want = torch.argmin(x, -1) if smallest else torch.argmax(x, -1)
+    assert torch.equal(ops.argmax(x, smallest), want)
+    order = torch.sort(x, dim=-1, descending=not smallest, stable=True)
+    for k in {0, 1, length // 2, length}:
+        values, indices = ops.top_k(x, k, smallest)
+        assert torch.equal(indices, order.indices[:, :k])
+        assert torch.equal(values.nan_to_num(7e7), order.values[:, :k].nan_to_num(7e7))
+    rising = torch.arange(length, dtype=torch.float32)  # every element beats all before it
+    assert torch.equal(ops.top_k(rising, min(length, 9))[1], rising.long().flip(0)[:9])

@@ -67,6 +67,8 @@ def add_rms_norm_backward(
     eps: float = 1e-06,
 ) -> tuple[Tensor, Tensor]:
     """gradients of add_rms_norm; grad_x is the residual's, too"""
+def argmax(x: Tensor, smallest: bool = False) -> Tensor:
+    """index[...] = the first r with the largest (smallest) x[..., r]"""
 
 def attention(
     q: Tensor,
@@ -273,6 +275,16 @@ def rotary_backward(
 ) -> Tensor:
     """gradient of rotary"""
 
+def sample(
+    logits: Tensor,
+    seed: Tensor,
+    position: Tensor,
+    temperature: Tensor | None = None,
+    top_k: Tensor | None = None,
+    top_p: Tensor | None = None,
+) -> Tensor:
+    """token[b] ~ softmax(logits[b] / temperature[b]), cut by top_k and top_p"""
+
 def segment_pool(x: Tensor, cu_seqlens: Tensor, mode: Literal["mean", "sum", "max", "first"] | int = "mean") -> Tensor:
     """y[b] = mean, sum, maximum or first of x[n] over cu_seqlens[b] <= n < cu_seqlens[b + 1]"""
 
@@ -306,3 +318,9 @@ def softmax(x: Tensor) -> Tensor:
 
 def softmax_backward(grad_y: Tensor, y: Tensor) -> Tensor:
     """gradient of softmax"""
+
+def top_k(x: Tensor, k: int = 1, smallest: bool = False) -> tuple[Tensor, Tensor]:
+    """values[..., j], indices[..., j]: the j-th largest (smallest) x[..., r]"""
+
+def top_k_backward(grad_values: Tensor, x: Tensor, indices: Tensor, k: int = 1, smallest: bool = False) -> Tensor:
+    """gradient of top_k"""
