@@ -5,12 +5,12 @@
     model = strata.nn.Sequential(...)           # modules named as the operators
     strata.export(model, example_inputs, ...)   # a bundle that `strata serve` runs
 
-`strata.models` has whole models, one page each; `strata.optim` optimisers; `strata.quantize` makes weights of 8 and 4
-bits; `strata.reductions` sums and the like over any dims; `strata.train` a training loop; `strata.runtime` runs a
-bundle in Python.
+`strata.models` has whole models, one page each; `strata.optim` optimisers; `strata.pointwise` makes one operator of a
+function of numbers; `strata.quantize` makes weights of 8 and 4 bits; `strata.reductions` sums and the like over any
+dims; `strata.train` a training loop; `strata.runtime` runs a bundle in Python.
 """
 
-from . import export, nn, ops, optim, quantize, reductions, runtime, train
+from . import export, nn, ops, optim, pointwise, quantize, reductions, runtime, train
 
 __version__ = "0.1.0"
-__all__ = ["export", "nn", "ops", "optim", "quantize", "reductions", "runtime", "train"]
+__all__ = ["export", "nn", "ops", "optim", "pointwise", "quantize", "reductions", "runtime", "train"]

@@ -6,20 +6,20 @@
 #include "kernels/ops/gelu/gelu.h"
 #include "kernels/simd/activation-inl.h"
 #include "kernels/simd/row-inl.h"
+#include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
+constexpr int64_t kRow = 1024;    // elements that are streamed in one piece
 constexpr int64_t kGrain = 4096;  // some 5 ns a vector: 4096 elements take about what waking a thread does
 
 // Phi(x) + x * phi(x)
 template <class D>
 HWY_INLINE hn::Vec<D> Slope(D d, hn::Vec<D> x) {
   using F = hn::TFromD<D>;
-  const auto one = hn::Set(d, F(1)), half = hn::Set(d, F(0.5));
-  const auto cumulative =
-      hn::Mul(half, hn::Add(one, Erf(d, hn::Mul(x, hn::Set(d, static_cast<F>(0.70710678118654752440))))));
+  const auto cumulative = NormalCdf(d, x);
   const auto bell = Exp(d, hn::Mul(hn::Mul(x, hn::Set(d, F(-0.5))), x));
   return hn::MulAdd(hn::Mul(x, hn::Set(d, static_cast<F>(0.39894228040143267794))), bell, cumulative);
 }
@@ -39,6 +39,11 @@ HWY_INLINE hn::Vec<D> SlopeTanh(D d, hn::Vec<D> x) {
 template <class T, class F>
 void ForElements(const OpContext& context, int64_t n, T* out, F f) {
   const hn::ScalableTag<ComputeType<T>> d;
+  if (n % kRow == 0 && Streams<T>(out, n, kRow)) {
+    return ForRows(*context.parallel, n / kRow, kRow, true, [&](int64_t r) HWY_ATTR {
+      MapRow(d, static_cast<size_t>(kRow), true, out + r * kRow, [&](auto at) HWY_ATTR { return f(d, at, r * kRow); });
+    });
+  }
   ParallelChunks(*context.parallel, n, kGrain, [&](int, int64_t begin, int64_t end) HWY_ATTR {
     Map(d, static_cast<size_t>(end - begin), out + begin, [&](auto at) HWY_ATTR { return f(d, at, begin); });
   });

@@ -51,6 +51,13 @@ def fake(inputs, program):
     return [torch.empty(shape, dtype=types[name], device=inputs[0].device) for name in outputs]
 
 
+def apply(inputs, program):
+    """With a gradient: strata.pointwise."""
+    from strata import pointwise
+
+    return list(pointwise.run(program, inputs))
+
+
 def _literal(text, dtype):
     if text in ("true", "false"):
         return torch.tensor(text == "true")

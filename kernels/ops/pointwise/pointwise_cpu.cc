@@ -16,6 +16,7 @@
 #include "kernels/ops/pointwise/steps-inl.h"
 #include "kernels/ops/pointwise/tile.h"
 #include "kernels/ops/pointwise/workspace.h"
+#include "kernels/simd/stream.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -55,7 +56,10 @@ void Pointwise(const OpContext& context, std::span<const TensorView> inputs, std
   for (size_t i = 0; i < static_cast<size_t>(program.schedule.num_steps); ++i) {
     steps[i] = FindStep(program.schedule.steps[i]);
   }
-  const pointwise::Work work{program, broadcast, inputs, outputs, steps.data(), context.workspace};
+  int64_t bytes = 0;
+  for (const TensorView& output : outputs) bytes += broadcast.total * static_cast<int64_t>(SizeOf(output.dtype));
+  const pointwise::Work work{
+      program, broadcast, inputs, outputs, steps.data(), context.workspace, WorthStreaming(bytes)};
   FillConstants(work);
   // Some 20 thousand simple instructions' elements take about what waking a thread does.
   const int64_t tile = static_cast<int64_t>(pointwise::kTile) * (program.schedule.weight + 2);

@@ -15,6 +15,7 @@
 
 #include "kernels/ops/pointwise/casts-inl.h"
 #include "kernels/ops/pointwise/workspace.h"
+#include "kernels/simd/stream.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -99,6 +100,7 @@ class Runner {
       RunTile(row, begin);
       if (++number == per_run) number = 0, ++row;
     }
+    if (work_.streams) StreamFence();
   }
 
  private:
@@ -199,14 +201,18 @@ class Runner {
     for (size_t o = 0; o < work_.outputs.size(); ++o) {
       std::byte* data = static_cast<std::byte*>(work_.outputs[o].data);
       data += static_cast<size_t>(first) * SizeOf(work_.outputs[o].dtype);
-      places_[pointwise::kOutputPlaces + o] = {cut_ ? OutputSlot(o) : data, ~size_t{0}};
+      places_[pointwise::kOutputPlaces + o] = {cut_ || work_.streams ? OutputSlot(o) : data, ~size_t{0}};
     }
     RunSteps(first);
-    if (!cut_) return;
+    if (!cut_ && !work_.streams) return;
     for (size_t o = 0; o < work_.outputs.size(); ++o) {
       const size_t size = SizeOf(work_.outputs[o].dtype);
-      std::memcpy(static_cast<std::byte*>(work_.outputs[o].data) + static_cast<size_t>(first) * size, OutputSlot(o),
-                  count_ * size);
+      std::byte* to = static_cast<std::byte*>(work_.outputs[o].data) + static_cast<size_t>(first) * size;
+      if (work_.streams) {
+        StreamBytes(to, OutputSlot(o), count_ * size);
+      } else {
+        std::memcpy(to, OutputSlot(o), count_ * size);
+      }
     }
   }
 

@@ -29,6 +29,7 @@ struct Work {
   std::span<const TensorView> inputs, outputs;
   const StepFn* steps;
   std::byte* memory;
+  bool streams;  // outputs are larger than the caches: each tile goes past them
 
   // Tiles lie within runs of the innermost dim where those are long enough (an input that broadcasts is then read where
   // it is), else they go over all elements in order. One run takes `tiles_per_run`.

@@ -66,7 +66,7 @@ def make(schema, function, run):
     """The front function; `function` is the autograd.Function, or None where there is no gradient. `run` computes below
     autograd."""
     op = getattr(torch.ops.strata, schema.name).default
-    floats = [a for a in schema.inputs if a.type == "T"]
+    floats = [a for a in schema.inputs if a.type == "T" or a.list]
     needs_grad = " or ".join(map(_needs_grad, floats))
     encode = [f"{a.name} = encode_{a.name}({a.name})" for a in schema.attrs if a.kind == "choice"]
     mutated = (("*" if a.list else "") + a.name for a in schema.inputs if a.mutated)

@@ -1,0 +1,174 @@
+"""The gradient of a pointwise program as another one: the chain rule, node by node, on its graph."""
+
+import functools
+import math
+
+from ._graph import Graph, Node, _order, read, write
+
+
+class _Rules:
+    """What each operand of a node gets of the node's gradient `g`; None for nothing."""
+
+    def __init__(self, graph):
+        self.n = graph.node
+
+    def of(self, node, g):
+        rule = getattr(self, node.op.rstrip("_"), None) or getattr(self, node.op + "_", None)
+        return rule(g, node, *node.args) if rule else ()
+
+    def add(self, g, out, a, b):
+        return g, g
+
+    def sub(self, g, out, a, b):
+        return g, self.n("neg", g)
+
+    def mul(self, g, out, a, b):
+        return self.n("mul", g, b), self.n("mul", g, a)
+
+    def div(self, g, out, a, b):
+        n = self.n
+        grad_a = n("div", g, b)  # shared: a division costs as much as ten multiplications
+        return grad_a, n("neg", n("mul", grad_a, out)) if isinstance(b, Node) else None
+
+    def _choose(self, g, first, a, b):
+        # The two share it where they are equal.
+        n, tie, half = self.n, self.n("eq", a, b), self.n("mul", g, 0.5)
+        mine = n("select", tie, half, n("select", first, g, 0.0))
+        other = n("select", tie, half, n("select", first, 0.0, g))
+        return mine, other
+
+    def max(self, g, out, a, b):
+        return self._choose(g, self.n("gt", a, b), a, b)
+
+    def min(self, g, out, a, b):
+        return self._choose(g, self.n("lt", a, b), a, b)
+
+    def neg(self, g, out, a):
+        return (self.n("neg", g),)
+
+    def abs(self, g, out, a):
+        return (self.n("mul", g, self.n("sign", a)),)
+
+    def pow(self, g, out, a, b):
+        n = self.n
+        grad_a = grad_b = None
+        if isinstance(a, Node):
+            if isinstance(b, Node):
+                slope = n("mul", b, n("pow", a, n("sub", b, 1.0)))
+                slope = n("select", n("eq", b, 0.0), 0.0, slope)
+            else:
+                slope = n("mul", n("pow", a, b - 1.0), b)
+            grad_a = n("mul", g, slope)
+        if isinstance(b, Node):
+            base = n("log", a) if isinstance(a, Node) else math.log(a) if a > 0 else math.nan
+            grad_b = n("mul", g, n("mul", out, base))
+            if isinstance(a, Node):
+                grad_b = n("select", n("and", n("eq", a, 0.0), n("ge", b, 0.0)), 0.0, grad_b)
+        return grad_a, grad_b
+
+    def fma(self, g, out, a, b, c):
+        return self.n("mul", g, b), self.n("mul", g, a), g
+
+    def reciprocal(self, g, out, a):
+        return (self.n("neg", self.n("mul", g, self.n("mul", out, out))),)
+
+    def sqrt(self, g, out, a):
+        return (self.n("div", g, self.n("mul", out, 2.0)),)
+
+    def rsqrt(self, g, out, a):
+        cube = self.n("mul", self.n("mul", out, out), out)
+        return (self.n("mul", self.n("mul", g, -0.5), cube),)
+
+    def exp(self, g, out, a):
+        return (self.n("mul", g, out),)
+
+    def expm1(self, g, out, a):
+        return (self.n("mul", g, self.n("add", out, 1.0)),)
+
+    def log(self, g, out, a):
+        return (self.n("div", g, a),)
+
+    def log1p(self, g, out, a):
+        return (self.n("div", g, self.n("add", a, 1.0)),)
+
+    def sin(self, g, out, a):
+        return (self.n("mul", g, self.n("cos", a)),)
+
+    def cos(self, g, out, a):
+        return (self.n("neg", self.n("mul", g, self.n("sin", a))),)
+
+    def tanh(self, g, out, a):
+        return (self.n("mul", g, self.n("sub", 1.0, self.n("mul", out, out))),)
+
+    def _bell(self, g, a, scale, height):
+        n = self.n
+        return (n("mul", g, n("mul", n("exp", n("mul", n("mul", a, a), scale)), height)),)
+
+    def erf(self, g, out, a):
+        return self._bell(g, a, -1.0, 2 / math.sqrt(math.pi))
+
+    def normal_cdf(self, g, out, a):
+        return self._bell(g, a, -0.5, 1 / math.sqrt(2 * math.pi))
+
+    def sigmoid(self, g, out, a):
+        return (self.n("mul", g, self.n("mul", self.n("sub", 1.0, out), out)),)
+
+    def select(self, g, out, condition, a, b):
+        return None, self.n("select", condition, g, 0.0), self.n("select", condition, 0.0, g)
+
+    def cast(self, g, out, a):
+        return (self.n("cast", g, dtype=a.dtype),)
+
+
+def _derive(graph: Graph, outputs, grads):
+    """{id of a node: its gradient}"""
+    rules, total = _Rules(graph), {}
+
+    def give(node, grad):
+        if node.dtype.is_floating_point:
+            known = total.get(id(node))
+            total[id(node)] = grad if known is None else graph.node("add", known, grad)
+
+    for output, grad in zip(outputs, grads):
+        give(output, grad)
+    for node in reversed(_order(outputs)):
+        if id(node) in total:
+            for arg, grad in zip(node.args, rules.of(node, total[id(node)])):
+                if isinstance(arg, Node) and grad is not None:
+                    give(arg, grad)
+    return total
+
+
+class Gradient:
+    """A program for the gradients of some inputs. `sources` are its inputs: ("x", i) of the forward's, ("g", i) the
+    gradient of an output. `results` say where an input's gradient is: (None, i): the program's output i; ("g", i): the
+    gradient of output i as it is; None: nowhere, it is zero."""
+
+    def __init__(self, text, sources, results):
+        self.text, self.sources, self.results = text, sources, results
+
+
+@functools.lru_cache(maxsize=512)
+def gradient(text, needed, given):
+    """`needed`: for each input whether its gradient is asked for; `given`: for each output whether it has one."""
+    graph, outputs = read(text)
+    inputs = list(graph.inputs)
+    with_grad = [i for i, o in enumerate(outputs) if given[i] and o.dtype.is_floating_point]
+    seeds = {i: graph.input(outputs[i].dtype) for i in with_grad}
+    total = _derive(graph, [outputs[i] for i in with_grad], [seeds[i] for i in with_grad])
+    all_sources = [("x", i) for i in range(len(inputs))] + [("g", i) for i in with_grad]
+    made, results = [], []
+    for node, need in zip(inputs, needed):
+        grad = total.get(id(node)) if need else None
+        if grad is None:
+            results.append(None)
+        elif grad.op == "input":
+            results.append(all_sources[grad.args[0]])
+        else:
+            if grad not in made:
+                made.append(grad)
+            results.append((None, made.index(grad)))
+    if not made:
+        return Gradient(None, (), results)
+    program, used = write(made)
+    return Gradient(program, tuple(all_sources[i] for i in used), results)
