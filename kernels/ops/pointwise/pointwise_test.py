@@ -142,3 +142,15 @@ def test_errors_name_the_instruction():
     with pytest.raises(RuntimeError, match="inputs.1. has shape .3., which does not broadcast with .2. of those before"):
         run("float32 x0, float32 x1; v0 = add(x0, x1); return v0", torch.ones(2), torch.ones(3))
 
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_large_outputs_have_the_bits_of_small_ones(dtype):
+    # Beyond the caches' size outputs are streamed past them.
+    count = {"float32": 6_500_003, "bfloat16": 13_000_003}[dtype]
+    x = torch.linspace(-5, 5, count).to(DTYPES[dtype])
+    program = f"{dtype} x0, {dtype} x1; v0 = mul(x0, x0); v1 = sub(v0, x1); return v1"
+    (got,) = run(program, x, x[:1])
+    for part in (slice(0, 1000), slice(count - 1000, count), slice(5_000_000, 5_001_001)):
+        assert torch.equal(got[part], run(program, x[part], x[:1])[0])
+    assert torch.equal(ops.gelu(x[:-3])[7000:8000], ops.gelu(x[7000:8000]))
