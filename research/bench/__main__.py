@@ -79,11 +79,10 @@ def run(args, command, options=None):
             results = runner.run(suite, options, roofs, progress, lambda name: args.match in name)
     finally:
         progress.clear()
-    print("\n".join(report.context(options, command)))
     if not results and args.match:
         raise ValueError(f"no case of {args.suite} has {args.match!r} in its name")
     cells = suite.rows(results) if hasattr(suite, "rows") else report.rows(results, suite.UNIT)
-    print("\n".join(report.table(*cells)), flush=True)
+    print("\n".join([*report.context(options, command), *report.table(*cells)]), flush=True)
     if not roofs.values:
         print("no roofs: bazel build //kernels/bench:roof")
     folder = args.out or (None if args.quick else machine.ROOT / "docs" / "benchmarks")

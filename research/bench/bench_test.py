@@ -10,6 +10,7 @@ import pytest
 import torch
 from bench import __main__ as bench
 from bench import case, chart, machine, report, runner, timing
+from bench.progress import Progress
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -90,6 +91,21 @@ def test_a_wrong_result_is_told_and_nothing_of_it_is_timed(capsys):
     found = runner.run_case(wrong, "reused", options, machine.Roofs({}, 1), None)
     assert "eager: relative difference" in found.wrong and not found.times
     assert "WRONG RESULT" in "\n".join(report.table(*report.rows([found], "")))
+
+
+def test_a_case_that_fails_is_told_and_the_others_go_on():
+    def fails():
+        raise RuntimeError("no such row\nmore")
+
+    class Suite:
+        @staticmethod
+        def cases(options):
+            yield "a", fails
+            yield "b", lambda: case.Case("b", lambda: torch.ones(3), {"eager": lambda: torch.ones(3)})
+
+    options = runner.Options(1, 2, True, 1e-4, 0.01)
+    found = runner.run(Suite, options, machine.Roofs({}, 1), Progress(1), lambda name: True)
+    assert [r.wrong for r in found] == ["RuntimeError: no such row", ""] and found[1].times
 
 
 def test_ratio_is_against_the_fastest_peer_that_counts():

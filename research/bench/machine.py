@@ -103,31 +103,36 @@ def measure(threads, seconds=0.15, tick=None):
                 tick(lines[-1])
     if child.returncode != 0:
         raise RuntimeError(f"{command[0]} ended with status {child.returncode}")
-    known = _read()
+    cached = _read()
     for found in lines:
-        known["roofs"].setdefault(str(found["threads"]), {})[found["name"]] = found["value"] * 1e9
+        cached["roofs"].setdefault(str(found["threads"]), {})[found["name"]] = found["value"] * 1e9
     CACHE.parent.mkdir(exist_ok=True)
-    CACHE.write_text(json.dumps(known, indent=1))
+    CACHE.write_text(json.dumps(cached, indent=1))
     return lines
 
 
 def _read():
     try:
-        known = json.loads(CACHE.read_text())
-        if known["processor"] == processor():
-            return known
+        cached = json.loads(CACHE.read_text())
+        if cached["processor"] == processor():
+            return cached
     except (OSError, ValueError, KeyError):
         pass
     return {"processor": processor(), "roofs": {}}
 
 
+def known():
+    """What was measured on this machine: {threads: {name: per second}}."""
+    return _read()["roofs"]
+
+
 def roofs(threads, quick=False):
     """The roofs for that many threads, measured now where they are not known; empty where nothing can measure."""
-    known = _read()["roofs"].get(str(threads))
-    if known is None:
+    values = known().get(str(threads))
+    if values is None:
         try:
             measure(threads, 0.04 if quick else 0.15)
         except FileNotFoundError:
             return Roofs({}, threads)
-        known = _read()["roofs"].get(str(threads), {})
-    return Roofs(known, threads)
+        values = known().get(str(threads), {})
+    return Roofs(values, threads)

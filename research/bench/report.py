@@ -126,27 +126,23 @@ def _write_csv(path, results):
                 )
 
 
+def _page(title, notes, picture, cells, unit):
+    header, lines = cells
+    lines = ["|".join(line + [""] * (len(header) - len(line))) for line in [header, ["---"] * len(header), *lines]]
+    about = f"Sides in {unit or 'time'}; ratio: the best peer's time through ours; roof %: of what the machine can do."
+    text = [f"# {title}", "", *(f"* {note}" for note in notes), ""]
+    text += [f"![{title}]({picture})", "", about, ""] if picture else []
+    return "\n".join([*text, *(f"|{line}|" for line in lines)]) + "\n"
+
+
 def write(folder, name, title, results, cells, unit, options, command, roofs):
-    """<name>.csv, .svg and .md; returns their paths."""
+    """<name>.md and, where cases were timed, .csv and .svg; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     csv_path, svg_path, page = (folder / f"{name}.{kind}" for kind in ("csv", "svg", "md"))
+    notes, labels = context(options, command), [(_label(r, results), r) for r in results if r.times]
+    page.write_text(_page(title, notes, svg_path.name if labels else "", cells, unit), encoding="utf-8")
+    if not labels:
+        return [page]
     _write_csv(csv_path, results)
-    labels = [(_label(r, results), r) for r in results if r.times]
-    svg_path.write_text(chart.picture(title, labels, roofs, context(options, command)), encoding="utf-8")
-    header, lines = cells
-    text = [
-        f"# {title}",
-        "",
-        *(f"* {line}" for line in context(options, command)),
-        "",
-        f"![{title}]({svg_path.name})",
-        "",
-        f"Sides in {unit if unit else 'time'}; ratio: the best peer's time through ours; roof %: of what the machine "
-        "can do.",
-        "",
-        "|" + "|".join(header) + "|",
-        "|" + "---|" * len(header),
-    ]
-    text += ["|" + "|".join(line + [""] * (len(header) - len(line))) + "|" for line in lines]
-    page.write_text("\n".join(text) + "\n", encoding="utf-8")
-    return [csv_path, svg_path, page]
+    svg_path.write_text(chart.picture(title, labels, roofs, notes), encoding="utf-8")
+    return [page, csv_path, svg_path]

@@ -94,6 +94,14 @@ def _timed(case, made, options, roofs, tick):
     return made
 
 
+def _attempt(name, make, mode, options, roofs, tick):
+    """One case; an exception is a wrong result of that case and not the end of the others."""
+    try:
+        return run_case(make(), mode, options, roofs, tick)
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        return Result(name, "", mode, wrong=f"{type(error).__name__}: {str(error).splitlines()[0]}")
+
+
 def run(suite, options, roofs, progress, chosen):
     """Results of the cases whose name `chosen` accepts; suite.cases(options) gives (name, function that makes it)."""
     results = []
@@ -106,7 +114,7 @@ def run(suite, options, roofs, progress, chosen):
             heap.keep()
         for name, make in part:
             progress.part(0.0, name)
-            results.append(run_case(make(), mode, options, roofs, progress.part))
+            results.append(_attempt(name, make, mode, options, roofs, progress.part))
             progress.step()
             gc.collect()
     return results
