@@ -4,7 +4,7 @@ caches hold."""
 import torch
 from torch.nn import functional as F
 
-from strata import ops
+from strata import ops, quantize
 
 from .. import peers
 from ..case import Case, missing, skip
@@ -13,9 +13,8 @@ UNIT = "GB/s"
 
 
 def int8_side(x, w):
-    """The operator on a weight that is quantised here, once: per output, symmetric."""
-    scale = w.abs().amax(1) / 127
-    quantised = (w / scale[:, None]).round().clamp(-127, 127).to(torch.int8)
+    """The operator on a weight that is quantised here, once."""
+    quantised, scale = quantize.int8(w)
     return lambda: ops.linear_int8(x, quantised, scale)
 
 
@@ -29,24 +28,24 @@ def _int8(rows, k, n, label):
     )
 
 
-def int4_side(x, w, group):
-    """The same with 4 bits and a scale for every `group` inputs, symmetric; returns (function, bytes of the weight)."""
-    grouped = w.view(w.shape[0], -1, group)
-    scale = (grouped.abs().amax(-1) / 7).clamp(min=1e-6)
-    q = ((grouped / scale[..., None]).round() + 8).clamp(0, 15).to(torch.uint8).view_as(w)
-    packed = (q[:, 0::2] | q[:, 1::2] << 4).contiguous()
-    scale = scale.t().contiguous().half()
-    return lambda: ops.linear_int4(x, packed, scale, blocks=group // 32), packed.numel() + 2 * scale.numel()
-
-
 def _int4(rows, k, n, group, label):
     if reason := missing("linear_int4"):
         return skip(label, reason)
     x, w = torch.randn(rows, k), torch.randn(n, k)
     sides = {side: lambda f=run: f(x) for side, run in peers.int4(w, group, torch.float32).items()}
-    ours, size = int4_side(x, w, group)
-    # The peer rounds another grid, with a zero point: both are off by a tenth or so.
-    return Case(label, ours, sides, work=float(size), bytes=float(size), roof="read", dtype="int4", tolerance=1.0)
+    made = quantize.int4(w, group)
+    size = sum(t.numel() * t.element_size() for t in made.tensors)
+    # The peer rounds to another grid: both are off by a tenth or so.
+    return Case(
+        label,
+        lambda: ops.linear_int4(x, *made.tensors, blocks=made.blocks),
+        sides,
+        work=float(size),
+        bytes=float(size),
+        roof="read",
+        dtype="int4",
+        tolerance=1.0,
+    )
 
 
 def _plain(rows, k, n, dtype, label, options):

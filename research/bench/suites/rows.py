@@ -33,6 +33,12 @@ def _silu_mul(x, y):
     return ops.pointwise([x, y], _SILU_MUL.format(str(x.dtype).removeprefix("torch.")))[0]
 
 
+def _as_image(function):
+    """[N, D] as [N, 64 channels, D / 64], in groups of two channels."""
+    channels = lambda x: min(64, x.shape[1])  # noqa: E731
+    return lambda x: function(x.view(x.shape[0], channels(x), -1), x.new_ones(channels(x)), x.new_zeros(channels(x)))
+
+
 _WORKS = {
     "layer_norm": _Work(
         ("layer_norm",),
@@ -88,6 +94,13 @@ _WORKS = {
     "gelu": _Work(("gelu",), lambda x: ops.gelu(x), F.gelu, 2, moved_back=3, nodes=[("Gelu", ("x0",), ("y",), {})]),
     "add": _Work(
         ("add",), lambda x, y: ops.add(x, y), torch.add, 3, tensors=2, nodes=[("Add", ("x0", "x1"), ("y",), {})]
+    ),
+    "group_norm silu": _Work(
+        ("group_norm",),
+        _as_image(lambda x, w, b: ops.group_norm(x, w, b, groups=w.shape[0] // 2, activation="silu")),
+        _as_image(lambda x, w, b: F.silu(F.group_norm(x, w.shape[0] // 2, w, b))),
+        2,
+        moved_back=3,
     ),
     "silu * y": _Work(("pointwise",), _silu_mul, lambda x, y: F.silu(x) * y, 3, tensors=2, moved_back=5),
     "cross_entropy": _Work(
