@@ -9,6 +9,7 @@ OPS = {
     "attention": [],
     "clip_grad_norm": [],
     "batch_norm": [],
+    "concat": [],
     "copy": [],
     "cross_entropy": [],
     "embedding": [],

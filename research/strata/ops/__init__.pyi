@@ -109,6 +109,9 @@ def batch_norm(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tenso
 def clip_grad_norm(grads: Sequence[Tensor], max_norm: float = 1.0) -> Tensor:
     """norm = |grads|; grads *= min(1, max_norm / (norm + 1e-6))"""
 
+def concat(xs: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """y = the tensors of xs, one after the other along dim"""
+
 def copy(x: Tensor) -> Tensor:
     """y = x, laid out row by row"""
 

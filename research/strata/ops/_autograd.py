@@ -6,6 +6,8 @@
 there says that the gradient of the input b is that of a, which the backward gives.
 """
 
+import types
+
 import torch
 from torch.autograd.function import once_differentiable
 
@@ -58,10 +60,32 @@ class _Rule:
         )
 
 
+class _ListRule:
+    """The same for an operator that takes lists and has its gradient in Python, which returns a list for a list."""
+
+    def __init__(self, schema, custom):
+        self.schema, self.custom = schema, custom
+
+    def setup(self, ctx, inputs, output):
+        count = len(self.schema.inputs)
+        ctx.lengths = [len(value) if arg.list else None for arg, value in zip(self.schema.inputs, inputs)]
+        lists = (value if arg.list else [value] for arg, value in zip(self.schema.inputs, inputs))
+        ctx.save_for_backward(*(tensor for some in lists for tensor in some))
+        ctx.attrs = dict(zip((a.name for a in self.schema.attrs), inputs[count:]))
+        # Torch counts no trailing attributes at their defaults, and wants as many gradients as it counts arguments.
+        ctx.given = max((at + 1 for at, a in enumerate(self.schema.attrs) if ctx.attrs[a.name] != a.default), default=0)
+
+    def gradients(self, ctx, grads):
+        saved = iter(ctx.saved_tensors)
+        inputs = [next(saved) if n is None else [next(saved) for _ in range(n)] for n in ctx.lengths]
+        return (*self.custom(tuple(grads), tuple(inputs), ctx.attrs), *[None] * ctx.given)
+
+
 def make(schema, schemas, custom, same):
     """The rule of an operator, or None where it has no gradient."""
     if not schema.plain:  # save_for_backward takes single tensors
-        return None
+        lists_alone = not schema.mutates and all(a.kind != "text" for a in schema.attrs)
+        return _ListRule(schema, custom) if custom is not None and lists_alone else None
     backward = schemas.get(schema.name + "_backward")
     if backward is None and custom is None:
         return None
@@ -77,6 +101,9 @@ def register(rule):
 
 def function(rule, run):
     """The same as an autograd.Function, which costs half as much a call in eager mode. `run` is the forward."""
+    if isinstance(rule, _ListRule):
+        # An autograd.Function does not look into lists; what is registered does.
+        return types.SimpleNamespace(apply=getattr(torch.ops.strata, rule.schema.name).default)
 
     class Function(torch.autograd.Function):
         # One method, not forward and setup_context apart: those take three times as long a call.

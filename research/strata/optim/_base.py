@@ -13,9 +13,9 @@ def check(name, value, low=0.0, below=None):
 
 
 class Optimizer(torch.optim.Optimizer):
-    """A subclass has `_names(group)`, its state tensors in the order of its operator's lists; `_key(state, fresh)`, what
-    parameters of one call have in common (`fresh`: the state has just been made); and `_call(group, key, lists)`, which
-    runs the operator on lists of parameters, gradients and state."""
+    """A subclass has `_names(group)`, its state tensors in the order of its operator's lists; `_key(state, fresh)`,
+    what parameters of one call have in common (`fresh`: the state has just been made); and `_call(group, key, lists)`,
+    which runs the operator on lists of parameters, gradients and state."""
 
     def __setstate__(self, state):
         super().__setstate__(state)
@@ -35,28 +35,39 @@ class Optimizer(torch.optim.Optimizer):
         return loss
 
     def _step_group(self, group):
-        batches, moved = {}, []
-        for p in group["params"]:
-            if p.grad is None:
-                continue
-            if p.grad.is_sparse:
-                raise RuntimeError(f"{type(self).__name__} takes no sparse gradients")
-            state, names = self.state[p], self._names(group)
-            missing = [name for name in names if state.get(name) is None]
-            for name in missing:
-                state[name] = torch.zeros_like(p, dtype=group["state_dtype"], memory_format=torch.contiguous_format)
-            dense = p
-            if not p.is_contiguous():  # an operator writes to contiguous memory alone
-                dense = p.contiguous()
-                moved.append((p, dense))
-            tensors = (dense, p.grad, *(state[name] for name in names))
-            lists = batches.setdefault((p.dtype, p.device, self._key(state, bool(missing))), [[] for _ in tensors])
-            for where, tensor in zip(lists, tensors):
-                where.append(tensor)
-        for (_, _, key), lists in batches.items():
-            self._call(group, key, lists)
-        for p, dense in moved:
-            p.copy_(dense)
+        params = [p for p in group["params"] if p.grad is not None]
+        grads = [p.grad for p in params]
+        if not params:
+            return
+        if any(g.is_sparse for g in grads):
+            raise RuntimeError(f"{type(self).__name__} takes no sparse gradients")
+        states, names = [self.state[p] for p in params], self._names(group)
+        fresh = self._fill(group, params, states, names)
+        keys = [self._key(state, at in fresh) for at, state in enumerate(states)]
+        # An operator writes to contiguous memory alone.
+        dense = [p if p.is_contiguous() else p.contiguous() for p in params]
+        lists = [dense, grads, *([state[name] for state in states] for name in names)]
+        kinds = [(p.dtype, p.device, key) for p, key in zip(params, keys)]
+        for kind in dict.fromkeys(kinds):  # one, as a rule
+            alike = [at for at, k in enumerate(kinds) if k == kind]
+            some = lists if len(alike) == len(kinds) else [[which[at] for at in alike] for which in lists]
+            self._call(group, kind[2], some)
+        for p, d in zip(params, dense):
+            if d is not p:
+                p.copy_(d)
+
+    @staticmethod
+    def _fill(group, params, states, names):
+        """Makes the state that is missing; the places of the parameters that had none."""
+        fresh = set()
+        for at, state in enumerate(states):
+            for name in names:
+                if state.get(name) is None:
+                    fresh.add(at)
+                    state[name] = torch.zeros_like(
+                        params[at], dtype=group["state_dtype"], memory_format=torch.contiguous_format
+                    )
+        return fresh
 
     def load_state_dict(self, state_dict):
         """From this class's or torch.optim's."""

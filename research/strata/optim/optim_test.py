@@ -60,7 +60,7 @@ def test_steps_are_torchs(name, options, dtype):
 
 @pytest.mark.parametrize("name,options", CASES)
 def test_bfloat16_steps_are_as_near_to_exact_ones_as_torchs(name, options):
-    """Rounded once a step, where torch rounds after every line: the two drift apart, so both are held against float64."""
+    """Rounded once a step, where torch rounds after every line: the two drift apart; float64 says which is near."""
     ours, theirs, exact = parameters(torch.bfloat16), parameters(torch.bfloat16), parameters(torch.bfloat16)
     exact = [torch.nn.Parameter(p.detach().double()) for p in exact]
     mine, other = getattr(optim, name)(ours, **options), getattr(torch.optim, name)(theirs, foreach=False, **options)
@@ -166,7 +166,7 @@ def test_a_parameter_need_not_be_contiguous():
     ours = [torch.nn.Parameter(torch.randn(5, 7, dtype=torch.float64).t())]
     theirs = [torch.nn.Parameter(ours[0].detach().clone())]
     mine, other = optim.AdamW(ours), torch.optim.AdamW(theirs)
-    for step in range(3):
+    for _ in range(3):
         ours[0].grad = torch.randn(7, 5, dtype=torch.float64)
         theirs[0].grad = ours[0].grad.clone()
         mine.step()
