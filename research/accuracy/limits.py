@@ -13,6 +13,7 @@ OPERATOR = {torch.float32: 6.0, torch.bfloat16: 1.5}
 ORDERED = {
     "add_layer_norm backward": 1.5,
     "add_rms_norm backward": 1.5,
+    "group_norm backward": 1.5,
     "layer_norm backward": 1.5,
     "linear": 1.5,
     "linear backward": 2.0,
@@ -20,10 +21,12 @@ ORDERED = {
     "rms_norm backward": 1.5,
     "segment_pool": 2.0,
 }
+BY_CHANCE = 1.25  # what the largest errors of two orders of one sum differ by on a few thousand numbers
 FUNCTIONS = frozenset(["exp", "log", "erf", "tanh", "sigmoid", "sin", "cos", "rsqrt"])
 
 
 def too_large(name, dtype, mine, theirs):
     """True where our largest error is above the bound and above PyTorch's: so many times, for sums in a fixed order."""
-    bound = (FUNCTION if name in FUNCTIONS else OPERATOR)[dtype]
-    return mine[0] > max(bound, theirs[0] * ORDERED.get(name, 1.0))
+    if name in FUNCTIONS:
+        return mine[0] > max(FUNCTION[dtype], theirs[0])
+    return mine[0] > max(OPERATOR[dtype], theirs[0] * ORDERED.get(name, BY_CHANCE))

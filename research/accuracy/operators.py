@@ -52,6 +52,8 @@ def _outputs_and_gradients(function, call, incoming):
             at: torch.randn(o.shape, generator=generator, dtype=torch.float64).to(o.dtype)
             for at, o in enumerate(outputs) if o.requires_grad
         }
+    if not incoming:
+        return made, []
     grads = torch.autograd.grad([outputs[at] for at in incoming], leaves,
                                 [grad.to(outputs[at].dtype) for at, grad in incoming.items()],
                                 allow_unused=True, materialize_grads=True)
