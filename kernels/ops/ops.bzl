@@ -20,6 +20,7 @@ OPS = {
     "linear": [],
     "log_softmax": [],
     "mandelbrot": [],
+    "linear_cross_entropy": [],
     "linear_int4": [],
     "linear_int8": [],
     "reduce": [],

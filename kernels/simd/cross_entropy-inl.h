@@ -3,7 +3,7 @@
 //
 //   const auto stats = SoftmaxStats(row, classes, /*next=*/row + classes);   // maximum, and sum of exponentials
 //   const F loss = RowLoss(row, classes, target, smoothing, stats);
-//   RowGradient(grad, row, classes, target, smoothing, stats, out);
+//   RowGradient(grad, row, classes, target, smoothing, stats, out, /*stream=*/false, /*next=*/row + classes);
 #if defined(STRATA_KERNELS_SIMD_CROSS_ENTROPY_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_SIMD_CROSS_ENTROPY_INL_H_
 #undef STRATA_KERNELS_SIMD_CROSS_ENTROPY_INL_H_
@@ -16,6 +16,7 @@
 
 #include "kernels/simd/math-inl.h"
 #include "kernels/simd/row-inl.h"
+#include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -81,17 +82,24 @@ F RowLoss(const T* x, size_t classes, size_t target, F smoothing, RowStats<F> st
   return LogOf(stats.sum) - (1 - smoothing) * plain - smoothing * mean;
 }
 
+// `stream`: `out` leaves for memory (stream-inl.h), and `next` is the row after this one. out may be x itself.
 template <class T, class F = ComputeType<T>>
-HWY_NOINLINE void RowGradient(F grad, const T* x, size_t classes, size_t target, F smoothing, RowStats<F> stats,
-                              T* out) {
+HWY_NOINLINE void RowGradient(F grad, const T* x, size_t classes, size_t target, F smoothing, RowStats<F> stats, T* out,
+                              bool stream, const T* next) {
   const hn::ScalableTag<F> d;
-  const F each = grad * (smoothing / static_cast<F>(classes));
-  const auto most = hn::Set(d, stats.most), scale = hn::Set(d, grad / stats.sum), less = hn::Set(d, each);
-  // out may be x itself.
-  const F hit = ExpOf(Widen(x[target]) - stats.most) * (grad / stats.sum) - each - grad * (1 - smoothing);
-  Map(d, classes, out,
-      [&](auto at) HWY_ATTR { return hn::Sub(hn::Mul(ExpNonPositive(d, hn::Sub(at(x), most)), scale), less); });
-  Narrow(hit, out + target);
+  constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<F>());
+  const F each = grad * (smoothing / static_cast<F>(classes)), factor = grad / stats.sum;
+  const auto most = hn::Set(d, stats.most), scale = hn::Set(d, factor), less = hn::Set(d, each);
+  const auto hit = hn::Set(d, ExpOf(Widen(x[target]) - stats.most) * factor - each - grad * (1 - smoothing));
+  MapRow(
+      d, classes, stream, out,
+      [&](auto at) HWY_ATTR {
+        const auto v = hn::Sub(hn::Mul(ExpNonPositive(d, hn::Sub(at(x), most)), scale), less);
+        // A store of its own for the target would come between streamed ones.
+        if (HWY_LIKELY(target - at.i >= kLanes)) return v;
+        return hn::IfThenElse(hn::Eq(hn::Iota(d, F(0)), hn::Set(d, static_cast<F>(target - at.i))), hit, v);
+      },
+      next);
 }
 
 }  // namespace HWY_NAMESPACE

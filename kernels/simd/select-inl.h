@@ -22,6 +22,7 @@
 #include <limits>
 
 #include "kernels/core/scalar.h"
+#include "kernels/simd/argmax-inl.h"
 #include "kernels/simd/row-inl.h"
 #include "kernels/simd/select.h"
 
@@ -62,6 +63,11 @@ HWY_INLINE void ForEachAbove(const T* x, size_t begin, size_t n, bool largest, c
 template <class T, class F = ComputeType<T>>
 HWY_NOINLINE void SelectTop(const T* x, size_t n, size_t k, bool largest, typename RankOf<F>::Key* kept) {
   using Key = typename RankOf<F>::Key;
+  if (k == 1 && largest) {
+    const size_t first = FirstExtreme<Reduction::kMax>(x, n);
+    kept[0] = RankOf<F>::Of(static_cast<F>(ToDouble(x[first])), first, true);
+    return;
+  }
   const size_t capacity = SelectCapacity(k, n);
   size_t count = capacity;
   for (size_t i = 0; i < count; ++i) kept[i] = RankOf<F>::Of(static_cast<F>(ToDouble(x[i])), i, largest);

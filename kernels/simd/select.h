@@ -10,7 +10,7 @@
 namespace strata {
 
 // The elements that are looked at before a row's k best are first told apart.
-constexpr size_t SelectCapacity(size_t k, size_t n) { return std::min(n, k + std::max<size_t>(k, 256)); }
+constexpr size_t SelectCapacity(size_t k, size_t n) { return std::min(n, k + std::max<size_t>(k, 64)); }
 
 // An element's rank as one integer, the best the largest: its place among numbers, then its index, inverted.
 template <class F>

@@ -12,7 +12,7 @@ namespace HWY_NAMESPACE {
 
 // Calls row(T{}, n, target[n]) for every row, on all threads.
 template <class Row>
-void ForRows(const OpContext& context, const TensorView& logits, const TensorView& target, Row row) {
+void ForRows(const OpContext& context, const TensorView& logits, const TensorView& target, bool stream, Row row) {
   // An exponential costs about four times an element's other work.
   const int64_t grain = 1 + 4096 / (logits.size(1) + 1);
   DispatchFloat(logits.dtype, [&](auto type) {
@@ -20,6 +20,7 @@ void ForRows(const OpContext& context, const TensorView& logits, const TensorVie
       for (int64_t n = begin; n < end; ++n) {
         row(type, n, target.dtype == DType::kI32 ? target.In<int32_t>()[n] : target.In<int64_t>()[n]);
       }
+      if (stream) hwy::FlushStream();
     });
   });
 }
@@ -27,7 +28,7 @@ void ForRows(const OpContext& context, const TensorView& logits, const TensorVie
 void CrossEntropy(const OpContext& context, const TensorView& logits, const TensorView& target, int64_t ignore_index,
                   double label_smoothing, const TensorView& loss, const TensorView& stats) {
   const int64_t classes = logits.size(1);
-  ForRows(context, logits, target, [&](auto type, int64_t n, int64_t at) {
+  ForRows(context, logits, target, false, [&](auto type, int64_t n, int64_t at) {
     using T = decltype(type);
     using F = ComputeType<T>;
     const T* row = logits.In<T>() + n * classes;
@@ -47,7 +48,10 @@ void CrossEntropyBackward(const OpContext& context, const TensorView& grad_loss,
                           const TensorView& target, const TensorView& stats, int64_t ignore_index,
                           double label_smoothing, const TensorView& grad_logits) {
   const int64_t classes = logits.size(1);
-  ForRows(context, logits, target, [&](auto type, int64_t n, int64_t at) {
+  const bool stream = SizeOf(logits.dtype) == 2   ? Streams<BF16>(grad_logits.data, logits.numel(), classes)
+                      : SizeOf(logits.dtype) == 4 ? Streams<float>(grad_logits.data, logits.numel(), classes)
+                                                  : Streams<double>(grad_logits.data, logits.numel(), classes);
+  ForRows(context, logits, target, stream, [&](auto type, int64_t n, int64_t at) {
     using T = decltype(type);
     using F = ComputeType<T>;
     T* out = grad_logits.Out<T>() + n * classes;
@@ -56,8 +60,9 @@ void CrossEntropyBackward(const OpContext& context, const TensorView& grad_loss,
       return;
     }
     const F* found = stats.In<F>() + 2 * n;
-    RowGradient(Widen(grad_loss.In<T>()[n]), logits.In<T>() + n * classes, static_cast<size_t>(classes),
-                static_cast<size_t>(at), static_cast<F>(label_smoothing), RowStats<F>{found[0], found[1]}, out);
+    const T* row = logits.In<T>() + n * classes;
+    RowGradient(Widen(grad_loss.In<T>()[n]), row, static_cast<size_t>(classes), static_cast<size_t>(at),
+                static_cast<F>(label_smoothing), RowStats<F>{found[0], found[1]}, out, stream, row + classes);
   });
 }
 

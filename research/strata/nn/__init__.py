@@ -23,6 +23,7 @@ __all__ = [
     "LayerNorm",
     "Linear",
     "LogSoftmax",
+    "LinearCrossEntropyLoss",
     "Module",
     "ModuleList",
     "Parameter",
@@ -217,3 +218,21 @@ class CrossEntropyLoss(nn.Module):
             return loss
         total = ops.reduce(loss, "sum")
         return total if self.reduction == "sum" else total / (target != self.ignore_index).sum()
+
+
+class LinearCrossEntropyLoss(nn.Module):
+    """x [N, K], weight [V, K], target [N], bias [V] -> the bits of CrossEntropyLoss of linear(x, weight, bias), in a
+    fraction of the memory: the logits exist for 256 rows at a time. Its forward makes the gradients where one is asked
+    for."""
+
+    def __init__(self, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+        super().__init__()
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"reduction is {reduction!r}, wanted mean or sum")
+        self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
+
+    def forward(self, x: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None = None) -> Tensor:
+        trained = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias))
+        return ops.linear_cross_entropy(
+            x, weight, target, bias, self.ignore_index, self.label_smoothing, self.reduction, int(trained)
+        )[0]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from strata import nn
+from strata import nn, ops
 
 torch.manual_seed(0)
 PAIRS = {
@@ -146,3 +146,20 @@ def test_cross_entropy_leaves_out_ignored_rows():
     for options in ({}, {"reduction": "sum"}, {"reduction": "none"}, {"label_smoothing": 0.2}):
         got, want = nn.CrossEntropyLoss(**options), torch.nn.CrossEntropyLoss(**options)
         torch.testing.assert_close(got(logits, target), want(logits, target))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_fused_loss_has_the_bits_of_its_parts(reduction, dtype):
+    x, weight, bias = (torch.randn(*s, dtype=dtype).requires_grad_() for s in ((600, 70), (2500, 70), (2500,)))
+    target = torch.randint(0, 2500, (600,))
+    target[::7] = -100
+    parts = nn.CrossEntropyLoss(reduction=reduction, label_smoothing=0.1)(ops.linear(x, weight, bias), target)
+    want = torch.autograd.grad(parts, (x, weight, bias))
+    fused = nn.LinearCrossEntropyLoss(reduction=reduction, label_smoothing=0.1)(x, weight, target, bias)
+    got = torch.autograd.grad(fused, (x, weight, bias))
+    assert torch.equal(fused, parts)
+    assert all(torch.equal(g, w) for g, w in zip(got, want))
+    with torch.no_grad():
+        alone = nn.LinearCrossEntropyLoss(reduction=reduction, label_smoothing=0.1)(x, weight, target, bias)
+    assert torch.equal(alone, parts)
