@@ -67,6 +67,7 @@ def add_rms_norm_backward(
     eps: float = 1e-06,
 ) -> tuple[Tensor, Tensor]:
     """gradients of add_rms_norm; grad_x is the residual's, too"""
+
 def argmax(x: Tensor, smallest: bool = False) -> Tensor:
     """index[...] = the first r with the largest (smallest) x[..., r]"""
 
@@ -188,6 +189,29 @@ def linear(
 
 def linear_backward(grad_y: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """gradients of linear without an activation"""
+
+def linear_cross_entropy(
+    x: Tensor,
+    weight: Tensor,
+    target: Tensor,
+    bias: Tensor | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    reduction: Literal["mean", "sum"] | int = "mean",
+    gradients: int = 1,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """loss = mean_n(cross_entropy(x weight^T + bias, target)[n]), and its gradients"""
+
+def linear_cross_entropy_backward(
+    grad_loss: Tensor,
+    x_grad: Tensor,
+    weight_grad: Tensor,
+    bias_grad: Tensor,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    reduction: Literal["mean", "sum"] | int = "mean",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """gradients of linear_cross_entropy"""
 
 def linear_int4(
     x: Tensor,
