@@ -61,9 +61,9 @@ void Pointwise(const OpContext& context, std::span<const TensorView> inputs, std
   const pointwise::Work work{
       program, broadcast, inputs, outputs, steps.data(), context.workspace, WorthStreaming(bytes)};
   FillConstants(work);
-  // Some 20 thousand simple instructions' elements take about what waking a thread does.
+  // Below a quarter of a million elements of simple instructions a second thread costs more than it takes over.
   const int64_t tile = static_cast<int64_t>(pointwise::kTile) * (program.schedule.weight + 2);
-  const int64_t grain = std::max<int64_t>(1, 65536 / tile);
+  const int64_t grain = std::max<int64_t>(1, 262144 / tile);
   ParallelChunks(*context.parallel, work.num_tiles(), grain,
                  [&](int chunk, int64_t begin, int64_t end) { Runner(work, chunk).Run(begin, end); });
 }
