@@ -22,9 +22,9 @@ result. **Bold**: ours is larger than PyTorch's.
 
 ## Elementary functions
 
-As steps of the expression operator `pointwise`. float32: {float32}, denormals and the neighbours of every break and end,
-against float64. bfloat16: every number. float64: hard inputs against 60 digits (mpmath). sigmoid from -87 on: below,
-where e^-x overflows, ours and PyTorch's are both 0 for float32.
+As steps of the expression operator `pointwise`. float32: {float32}, denormals, and neighbours of every break and
+end, against float64. bfloat16: every number. float64: hard inputs against 60 digits (mpmath). sigmoid from -87 on:
+below, where e^-x overflows, ours and PyTorch's are both 0 for float32.
 
 """
 _OPERATORS = """

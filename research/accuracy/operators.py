@@ -1,6 +1,6 @@
 """Errors of whole operators, forward and backward: ours and plain PyTorch's, both against PyTorch in float64 on the
-same inputs. The unit is the last place of the element, or of the output's mean magnitude where that is larger: a sum that
-cancels is as exact as its terms allow."""
+same inputs. The unit is the last place of the element, or of the output's mean magnitude where that is larger: a sum
+that cancels is as exact as its terms allow."""
 
 import torch
 from kernels.testing import op_cases
