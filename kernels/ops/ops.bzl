@@ -21,6 +21,7 @@ OPS = {
     "log_softmax": [],
     "mandelbrot": [],
     "linear_cross_entropy": [],
+    "linear_half": [],
     "linear_int4": [],
     "linear_int8": [],
     "reduce": [],

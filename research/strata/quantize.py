@@ -6,8 +6,8 @@
     w = strata.quantize.int4(layer.weight, group_size=64)
     y = strata.ops.linear_int4(x, *w.tensors, layer.bias, blocks=w.blocks)
 
-Rounding is to the nearest; nothing is calibrated on data. On weights and inputs from a normal distribution the result is
-off by about 1 % (int8) and 8 to 11 % (int4, by group) of its size, root mean square (quantize_test.py).
+Rounding is to the nearest; nothing is calibrated on data. On weights and inputs from a normal distribution the result
+is off by about 1 % (int8) and 8 to 11 % (int4, by group) of its size, root mean square (quantize_test.py).
 """
 
 import dataclasses
