@@ -213,6 +213,14 @@ def linear_cross_entropy_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """gradients of linear_cross_entropy"""
 
+def linear_half(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    activation: Literal["none", "gelu", "gelu_tanh", "relu", "silu"] | int = "none",
+) -> Tensor:
+    """y[..., o] = activation(sum_k(x[..., k] * weight[o, k]) + bias[o]), weight in float16 or bfloat16"""
+
 def linear_int4(
     x: Tensor,
     weight: Tensor,
