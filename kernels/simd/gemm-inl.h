@@ -5,7 +5,7 @@
 // zero, within a block of kSumBlock steps; block results are added to the total in order. Vectors run across outputs,
 // never along k, so tiles, threads, neighbours, SIMD width and packing change nothing.
 //
-//   Gemm(context, {m, n, k}, Matrix<T>{x, k, 1}, Matrix<T>{weight, 1, k}, packed_or_nullptr, epilogue);
+//   Gemm(context, {m, n, k}, Matrix<T>{x, k, 1}, Matrix<T>{weight, 1, k}, packed_or_nullptr, partial, epilogue);
 //
 // The epilogue gets (d, row, column, totals, count): the first `count` lanes of `totals` are outputs (all of them where
 // count is no less than the vector's length). It is called once for every output, from several threads.
@@ -21,20 +21,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <type_traits>
 
 #include "kernels/core/op_context.h"
 #include "kernels/simd/gemm_plan.h"
+#include "kernels/simd/gemm_rows-inl.h"
 #include "kernels/simd/pack-inl.h"
 #include "kernels/simd/row-inl.h"
-
-// Accumulators must be unrolled to live in registers.
-#undef STRATA_UNROLL
-#if defined(__clang__)
-#define STRATA_UNROLL _Pragma("unroll")
-#else
-#define STRATA_UNROLL _Pragma("GCC unroll 16")
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -59,6 +53,8 @@ template <size_t kRows, size_t kRowStep, size_t kStep, size_t kPanel, bool kBloc
 HWY_INLINE void TilePass(D d, const F* HWY_RESTRICT a, const F* HWY_RESTRICT b, size_t steps, bool start,
                          F* HWY_RESTRICT c) {
   constexpr size_t kLanes = hn::MaxLanes(D());
+  // A few rows wait for memory, so that they call further ahead, for both lines of a step.
+  constexpr size_t kAhead = (kRows <= kFewRows ? 32 : 8) * kPanel;
   hn::Vec<D> acc[kRows][kTileVectors];
   STRATA_UNROLL
   for (size_t r = 0; r < kRows; ++r) {
@@ -68,7 +64,8 @@ HWY_INLINE void TilePass(D d, const F* HWY_RESTRICT a, const F* HWY_RESTRICT b, 
     }
   }
   for (size_t k = 0; k < steps; ++k) {
-    hwy::Prefetch(b + 8 * kPanel);
+    hwy::Prefetch(b + kAhead);
+    if (kRows <= kFewRows) hwy::Prefetch(b + kAhead + kPanel / 2);
     const auto b0 = hn::LoadU(d, b), b1 = hn::LoadU(d, b + kLanes);
     STRATA_UNROLL
     for (size_t r = 0; r < kRows; ++r) {
@@ -110,15 +107,16 @@ HWY_INLINE void ForEachTile(size_t rows, Tile tile) {
   if (r < rows) tile(std::integral_constant<size_t, 1>(), r);
 }
 
-// The sums of one tile, all blocks of k. `a` is a panel of kRows rows, `b` one of columns.
+// The sums of one tile over k steps; with `start` from zero, else added to what is there. `a` is a panel of kRows rows,
+// `b` one of columns.
 template <size_t kRows, class F>
-HWY_NOINLINE void GemmTile(const F* a, const F* b, size_t k, F* sums) {
+HWY_NOINLINE void GemmTile(const F* a, const F* b, size_t k, bool start, F* sums) {
   const hn::ScalableTag<F> d;
   constexpr size_t kPanel = kPanelBytes / sizeof(F);
   size_t block = 0;
   do {  // once for k == 0, too: an empty sum is zero
     TilePanel<kRows, 1, kRows, true>(d, a + block * kRows, b + block * kPanel, std::min(kSumBlock, k - block),
-                                     block == 0, sums);
+                                     start && block == 0, sums);
     block += kSumBlock;
   } while (block < k);
 }
@@ -136,60 +134,173 @@ HWY_NOINLINE void FinishTile(const F* sums, size_t rows, size_t columns, size_t 
   }
 }
 
-// One part of C, on one thread.
-template <class F, class TA, class TB, class Epilogue>
-void GemmPart(const GemmPlan& plan, GemmShape shape, Matrix<TA> a, Matrix<TB> b, const F* packed, size_t part,
-              F* workspace, const Epilogue& epilogue) {
-  constexpr size_t kPanel = kPanelBytes / sizeof(F);
-  const size_t units = (shape.m + kGemmRowUnit - 1) / kGemmRowUnit, panels = (shape.n + kPanel - 1) / kPanel;
-  const size_t i = part / plan.column_parts, j = part % plan.column_parts;
-  const size_t first_row = units * i / plan.row_parts * kGemmRowUnit;
-  const size_t last_row = std::min(shape.m, units * (i + 1) / plan.row_parts * kGemmRowUnit);
-  const size_t first_panel = panels * j / plan.column_parts, last_panel = panels * (j + 1) / plan.column_parts;
-  const bool one_group = last_row - first_row <= plan.group_rows;
-  F* const panel_space = workspace + AlignUp(plan.group_rows * shape.k * sizeof(F)) / sizeof(F);
-  for (size_t group = first_row; group < last_row; group += plan.group_rows) {
-    const size_t rows = std::min(plan.group_rows, last_row - group);
-    ForEachTile(rows, [&](auto tile, size_t r) HWY_ATTR {
-      PackPanel<tile()>(a.data + (group + r) * a.row_stride, a.row_stride, a.column_stride, tile(), shape.k,
-                        workspace + r * shape.k);
-    });
-    for (size_t p = first_panel; p < last_panel; ++p) {
-      const size_t columns = std::min(kPanel, shape.n - p * kPanel);
-      const F* panel;
-      if (packed != nullptr) {
-        panel = packed + p * kPanel * shape.k;
-      } else {
-        // With one group a panel is used at once, and its memory again; else all are kept for the groups that follow.
-        F* space = panel_space + (one_group ? 0 : (p - first_panel) * kPanel * shape.k);
-        if (group == first_row) {
-          PackPanel<kPanel>(b.data + p * kPanel * b.column_stride, b.column_stride, b.row_stride, columns, shape.k,
-                            space);
-        }
-        panel = space;
-      }
-      ForEachTile(rows, [&](auto tile, size_t r) HWY_ATTR {
-        HWY_ALIGN F sums[tile() * kPanel];
-        GemmTile<tile()>(workspace + r * shape.k, panel, shape.k, sums);
-        FinishTile(sums, tile(), columns, group + r, p * kPanel, epilogue);
-      });
+// Where sums over the first blocks of k wait for the rest: element [first_row, first_column] is at `data`.
+template <class F>
+struct Partial {
+  F* data;
+  size_t stride, first_row = 0, first_column = 0;
+
+  HWY_INLINE F* At(size_t row, size_t column) const {
+    return data + (row - first_row) * stride + (column - first_column);
+  }
+  // Whole rows of a panel move as such; a stray column must not be touched.
+  HWY_INLINE void Load(size_t row, size_t column, size_t rows, size_t columns, F* sums) const {
+    constexpr size_t kPanel = kPanelBytes / sizeof(F);
+    for (size_t r = 0; r < rows; ++r) {
+      const F* from = At(row + r, column);
+      columns == kPanel ? std::memcpy(sums + r * kPanel, from, kPanelBytes)
+                        : std::memcpy(sums + r * kPanel, from, columns * sizeof(F));
     }
   }
-}
+  HWY_INLINE void Store(size_t row, size_t column, size_t rows, size_t columns, const F* sums) const {
+    constexpr size_t kPanel = kPanelBytes / sizeof(F);
+    for (size_t r = 0; r < rows; ++r) {
+      F* to = At(row + r, column);
+      columns == kPanel ? std::memcpy(to, sums + r * kPanel, kPanelBytes)
+                        : std::memcpy(to, sums + r * kPanel, columns * sizeof(F));
+    }
+  }
+};
+
+// One product: what its parts share.
+template <class F, class TA, class TB, class Epilogue>
+struct GemmJob {
+  static constexpr size_t kPanel = kPanelBytes / sizeof(F);
+
+  GemmPlan plan;
+  GemmShape shape;
+  Matrix<TA> a;
+  Matrix<TB> b;
+  const F* packed;  // or nullptr
+  Partial<F> partial;
+  const Epilogue& epilogue;
+
+  size_t Columns(size_t panel) const { return std::min(kPanel, shape.n - panel * kPanel); }
+
+  // `steps` steps of k of one panel of B.
+  void PackPiece(size_t panel, size_t first, size_t steps, F* out) const {
+    PackPanel<kPanel>(b.data + panel * kPanel * b.column_stride + first * b.row_stride, b.column_stride, b.row_stride,
+                      Columns(panel), steps, out);
+  }
+
+  // Rows [group, group + rows) by one panel over `steps` steps of k from `first`.
+  void Tiles(const F* rows_packed, const F* piece, size_t group, size_t rows, size_t panel, size_t first, size_t steps,
+             Partial<F> waiting) const {
+    const size_t columns = Columns(panel), column = panel * kPanel;
+    const bool last = first + steps >= shape.k;
+    ForEachTile(rows, [&](auto tile, size_t r) HWY_ATTR {
+      HWY_ALIGN F sums[tile() * kPanel];
+      if (first > 0) waiting.Load(group + r, column, tile(), columns, sums);
+      GemmTile<tile()>(rows_packed + r * steps, piece, steps, first == 0, sums);
+      if (last) return FinishTile(sums, tile(), columns, group + r, column, epilogue);
+      waiting.Store(group + r, column, tile(), columns, sums);
+    });
+  }
+
+  void PackRows(size_t group, size_t rows, size_t first, size_t steps, F* out) const {
+    ForEachTile(rows, [&](auto tile, size_t r) HWY_ATTR {
+      PackPanel<tile()>(a.data + (group + r) * a.row_stride + first * a.column_stride, a.row_stride, a.column_stride,
+                        tile(), steps, out + r * steps);
+    });
+  }
+
+  // One part of C, on one thread: panels of B by the group, k by the block, rows of A by the group.
+  void Part(size_t part, std::byte* workspace) const {
+    const size_t units = (shape.m + kGemmRowUnit - 1) / kGemmRowUnit, panels = (shape.n + kPanel - 1) / kPanel;
+    const size_t i = part / plan.column_parts, j = part % plan.column_parts;
+    const size_t first_row = units * i / plan.row_parts * kGemmRowUnit;
+    const size_t last_row = std::min(shape.m, units * (i + 1) / plan.row_parts * kGemmRowUnit);
+    const size_t last_panel = panels * (j + 1) / plan.column_parts;
+    const bool once = last_row - first_row <= plan.group_rows;
+    F* const rows_packed = reinterpret_cast<F*>(workspace);
+    F* const pieces = reinterpret_cast<F*>(workspace + plan.a_bytes);
+    for (size_t p = panels * j / plan.column_parts, end; p < last_panel; p = end) {
+      end = std::min(last_panel, p + plan.group_panels);
+      Partial<F> waiting = partial;
+      if (waiting.data == nullptr) {
+        waiting = {reinterpret_cast<F*>(workspace + plan.a_bytes + plan.b_bytes), plan.group_panels * kPanel, first_row,
+                   p * kPanel};
+      }
+      for (size_t first = 0; first == 0 || first < shape.k; first += plan.block_steps) {
+        const size_t steps = std::min(plan.block_steps, shape.k - first);
+        for (size_t q = p; packed == nullptr && !once && q < end; ++q) {
+          PackPiece(q, first, steps, pieces + (q - p) * kPanel * steps);
+        }
+        for (size_t group = first_row; group < last_row; group += plan.group_rows) {
+          const size_t rows = std::min(plan.group_rows, last_row - group);
+          PackRows(group, rows, first, steps, rows_packed);
+          for (size_t q = p; q < end; ++q) {
+            const F* piece = pieces + (once ? 0 : (q - p) * kPanel * steps);
+            if (packed != nullptr) {
+              piece = packed + q * kPanel * shape.k + first * kPanel;
+            } else if (once) {
+              PackPiece(q, first, steps, pieces);
+            }
+            Tiles(rows_packed, piece, group, rows, q, first, steps, waiting);
+          }
+        }
+      }
+    }
+  }
+
+  // The same for kFewRows rows or fewer.
+  template <size_t kRows>
+  void FewRows(size_t part, std::byte* workspace) const {
+    const hn::ScalableTag<F> d;
+    const size_t panels = (shape.n + kPanel - 1) / kPanel, last_panel = panels * (part + 1) / plan.column_parts;
+    F* const row_space = reinterpret_cast<F*>(workspace);
+    F* const piece_space = reinterpret_cast<F*>(workspace + plan.a_bytes);
+    PackPanel<kRows>(a.data, a.row_stride, a.column_stride, shape.m, shape.k, row_space);
+    for (size_t p = panels * part / plan.column_parts; p < last_panel; ++p) {
+      const size_t columns = Columns(p);
+      HWY_ALIGN F sums[kRows * kPanel];
+      if (packed != nullptr) {
+        GemmTile<kRows>(row_space, packed + p * kPanel * shape.k, shape.k, true, sums);
+      } else if (b.row_stride == 1) {
+        for (size_t c = 0; c < columns; c += hn::MaxLanes(d)) {
+          DotColumns<kRows>(d, row_space, b.data + (p * kPanel + c) * b.column_stride, b.column_stride,
+                            std::min(columns - c, hn::MaxLanes(d)), shape.k, sums + c, kPanel);
+        }
+      } else if (b.column_stride == 1 && columns == kPanel) {
+        DotRows<kRows, kPanel / hn::MaxLanes(d)>(d, row_space, b.data + p * kPanel, b.row_stride, shape.k, sums,
+                                                 kPanel);
+      } else {
+        PackPiece(p, 0, shape.k, piece_space);
+        GemmTile<kRows>(row_space, piece_space, shape.k, true, sums);
+      }
+      FinishTile(sums, shape.m, columns, 0, p * kPanel, epilogue);
+    }
+  }
+
+  void Run(size_t part, std::byte* workspace) const {
+    if (shape.m > kFewRows) return Part(part, workspace);
+    if (shape.m > 4) return FewRows<8>(part, workspace);
+    if (shape.m > 2) return FewRows<4>(part, workspace);
+    shape.m == 2 ? FewRows<2>(part, workspace) : FewRows<1>(part, workspace);
+  }
+};
 
 // A is m x k and B k x n, each with one stride of 1 where it is to be fast. `packed`: B from PackB, or nullptr.
-// REQUIRES: context.workspace has PlanGemm(shape, sizeof(F), packed != nullptr, threads).bytes() bytes.
+// `partial`: where sums may wait, memory of F in the output's place; or nullptr, for memory from the workspace.
+// REQUIRES: context.workspace has PlanGemm(shape, sizeof(F), {packed != nullptr, partial != nullptr}, threads).bytes()
+// bytes.
 template <class F, class TA, class TB, class Epilogue>
-void Gemm(const OpContext& context, GemmShape shape, Matrix<TA> a, Matrix<TB> b, const F* packed,
+void Gemm(const OpContext& context, GemmShape shape, Matrix<TA> a, Matrix<TB> b, const F* packed, F* partial,
           const Epilogue& epilogue) {
   if (shape.m == 0 || shape.n == 0) return;
-  const GemmPlan plan = PlanGemm(shape, sizeof(F), packed != nullptr, context.parallel->num_threads());
+  const GemmOptions options{.packed = packed != nullptr, .in_place = partial != nullptr};
+  const GemmJob<F, TA, TB, Epilogue> job{PlanGemm(shape, sizeof(F), options, context.parallel->num_threads()),
+                                         shape,
+                                         a,
+                                         b,
+                                         packed,
+                                         {partial, shape.n},
+                                         epilogue};
   const auto run = [&](int part) {
-    std::byte* workspace = context.workspace + static_cast<size_t>(part) * plan.part_bytes;
-    GemmPart<F>(plan, shape, a, b, packed, static_cast<size_t>(part), reinterpret_cast<F*>(workspace), epilogue);
+    job.Run(static_cast<size_t>(part), context.workspace + static_cast<size_t>(part) * job.plan.part_bytes);
   };
-  if (plan.parts() == 1) return run(0);
-  context.parallel->Run(static_cast<int>(plan.parts()), run);
+  if (job.plan.parts() == 1) return run(0);
+  context.parallel->Run(static_cast<int>(job.plan.parts()), run);
 }
 
 // Writes the panels of B, PackedBytes(n, k, sizeof(F)) bytes.

@@ -1,7 +1,7 @@
-// How a matrix product is cut into parts for threads and groups for the cache, and the working memory it takes. None of
-// it changes a result (gemm-inl.h). Plain C++: a variant's workspace_bytes asks here.
+// How a matrix product is cut into parts for threads and blocks for the caches, and the working memory it takes. None
+// of it changes a result (gemm-inl.h). Plain C++: a variant's workspace_bytes asks here.
 //
-//   const GemmPlan plan = PlanGemm({m, n, k}, sizeof(float), /*packed=*/false, num_threads);
+//   const GemmPlan plan = PlanGemm({m, n, k}, sizeof(float), {.packed = false, .in_place = true}, num_threads);
 #pragma once
 
 #include <cstddef>
@@ -16,18 +16,28 @@ struct GemmShape {
 inline constexpr size_t kGemmRowUnit = 12;
 // B is packed into panels of 128 bytes a step of k, whatever the SIMD width: 32 float32 or 16 float64 columns.
 inline constexpr size_t kPanelBytes = 128;
+// So many rows or fewer read B once, as it lies in memory (gemm_rows-inl.h).
+inline constexpr size_t kFewRows = 8;
+
+struct GemmOptions {
+  bool packed = false;    // B comes in panels already
+  bool in_place = false;  // the output has the type that is computed in: sums over a part of k wait in its memory
+};
 
 struct GemmPlan {
-  size_t row_parts, column_parts;  // parts run at the same time
-  size_t group_rows;               // of A are packed at a time
-  size_t part_bytes;               // working memory of one part
+  size_t row_parts = 1, column_parts = 1;  // parts run at the same time
+  size_t group_rows = 0;                   // of A are packed at a time,
+  size_t block_steps = 0;                  // of k,
+  size_t group_panels = 0;                 // and panels of B
+  size_t a_bytes = 0, b_bytes = 0;         // working memory of one part: packed A, packed B, ...
+  size_t part_bytes = 0;                   // ... and sums that wait
 
   size_t parts() const { return row_parts * column_parts; }
   size_t bytes() const { return parts() * part_bytes; }
 };
 
-// `packed`: B comes in panels already. `element` is the size of the type that is computed in.
-GemmPlan PlanGemm(GemmShape shape, size_t element, bool packed, int num_threads);
+// `element` is the size of the type that is computed in.
+GemmPlan PlanGemm(GemmShape shape, size_t element, GemmOptions options, int num_threads);
 
 // The bytes of a packed B.
 size_t PackedBytes(size_t n, size_t k, size_t element);

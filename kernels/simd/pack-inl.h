@@ -16,51 +16,46 @@
 
 #include "kernels/core/scalar.h"
 #include "kernels/simd/row-inl.h"
+#include "kernels/simd/square-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// A square of 16-byte rows, transposed: 4 x 4 of float32, 2 x 2 of float64.
-template <size_t kWidth, class T>
-HWY_INLINE void TransposeSquare(const T* source, size_t across, float* out) {
-  const hn::CappedTag<float, 4> d;
-  const hn::RepartitionToWide<decltype(d)> dw;
-  const auto a = Read(d, source), b = Read(d, source + across);
-  const auto c = Read(d, source + 2 * across), e = Read(d, source + 3 * across);
-  const auto ab_low = hn::BitCast(dw, hn::InterleaveLower(d, a, b));
-  const auto ab_high = hn::BitCast(dw, hn::InterleaveUpper(d, a, b));
-  const auto ce_low = hn::BitCast(dw, hn::InterleaveLower(d, c, e));
-  const auto ce_high = hn::BitCast(dw, hn::InterleaveUpper(d, c, e));
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dw, ab_low, ce_low)), d, out);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dw, ab_low, ce_low)), d, out + kWidth);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dw, ab_high, ce_high)), d, out + 2 * kWidth);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dw, ab_high, ce_high)), d, out + 3 * kWidth);
-}
-template <size_t kWidth>
-HWY_INLINE void TransposeSquare(const double* source, size_t across, double* out) {
-  const hn::CappedTag<double, 2> d;
-  const auto a = hn::LoadU(d, source), b = hn::LoadU(d, source + across);
-  hn::StoreU(hn::InterleaveLower(d, a, b), d, out);
-  hn::StoreU(hn::InterleaveUpper(d, a, b), d, out + kWidth);
-}
-
-// along == 1: `i` runs down the source's rows.
-template <size_t kWidth, class T, class F>
-HWY_INLINE void PackTransposed(const T* source, size_t across, size_t count, size_t steps, F* out) {
-  constexpr size_t kSquare = 16 / sizeof(F);
-  size_t i = 0;
+// Rows of the source from `i` on, as many at a time as D has lanes, then half as many, ...; returns those that are
+// left.
+template <size_t kWidth, class D, class T, class F>
+HWY_INLINE size_t PackSquares(D d, const T* source, size_t across, size_t i, size_t count, size_t steps, F* out) {
+  constexpr size_t kSquare = hn::MaxLanes(D());
   for (; i + kSquare <= count; i += kSquare) {
     size_t k = 0;
     for (; k + kSquare <= steps; k += kSquare) {
-      TransposeSquare<kWidth>(source + i * across + k, across, out + k * kWidth + i);
+      hn::Vec<D> v[kSquare];
+      STRATA_UNROLL
+      for (size_t j = 0; j < kSquare; ++j) v[j] = Read(d, source + (i + j) * across + k);
+      TransposeSquare(d, v);
+      STRATA_UNROLL
+      for (size_t j = 0; j < kSquare; ++j) hn::StoreU(v[j], d, out + (k + j) * kWidth + i);
     }
     for (; k < steps; ++k) {
       for (size_t j = i; j < i + kSquare; ++j) {
         out[k * kWidth + j] = static_cast<F>(ToDouble(source[j * across + k]));
       }
     }
+  }
+  if constexpr (kSquare * sizeof(F) > 16) {
+    return PackSquares<kWidth>(hn::CappedTag<F, kSquare / 2>(), source, across, i, count, steps, out);
+  }
+  return i;
+}
+
+// along == 1: `i` runs down the source's rows.
+template <size_t kWidth, class T, class F>
+HWY_INLINE void PackTransposed(const T* source, size_t across, size_t count, size_t steps, F* out) {
+  size_t i = 0;
+  if constexpr (kWidth * sizeof(F) >= 16) {
+    i = PackSquares<kWidth>(hn::CappedTag<F, kWidth>(), source, across, 0, count, steps, out);
   }
   for (; i < count; ++i) {
     for (size_t k = 0; k < steps; ++k) out[k * kWidth + i] = static_cast<F>(ToDouble(source[i * across + k]));

@@ -43,6 +43,12 @@ struct Finish {
   }
 };
 
+// Where sums of type F may wait: in the output, if that is its type.
+template <class F>
+F* InPlace(const TensorView& y) {
+  return y.dtype == kDTypeOf<F> ? y.Out<F>() : nullptr;
+}
+
 template <class T>
 void Forward(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView* bias,
              Activation activation, const TensorView& y) {
@@ -51,7 +57,7 @@ void Forward(const OpContext& context, const TensorView& x, const TensorView& we
                         static_cast<size_t>(weight.size(1))};
   const Finish<T> finish{y.Out<T>(), shape.n, bias != nullptr ? bias->In<T>() : nullptr, activation};
   Gemm<F>(context, shape, Matrix<T>{x.In<T>(), shape.k, 1}, Transposed(RowMajor<T>(weight)),
-          static_cast<const F*>(weight.prepared), finish);
+          static_cast<const F*>(weight.prepared), InPlace<F>(y), finish);
 }
 
 // Down the rows in order, in blocks of kSumBlock.
@@ -82,8 +88,10 @@ void Backward(const OpContext& context, const TensorView& grad_y, const TensorVi
                in = static_cast<size_t>(weight.size(1));
   const Matrix<T> grad{grad_y.In<T>(), out, 1}, inputs{x.In<T>(), in, 1};
   const F* const unpacked = nullptr;
-  Gemm<F>(context, {rows, in, out}, grad, RowMajor<T>(weight), unpacked, Finish<T>{grad_x.Out<T>(), in, nullptr});
-  Gemm<F>(context, {out, in, rows}, Transposed(grad), inputs, unpacked, Finish<T>{grad_weight.Out<T>(), in, nullptr});
+  Gemm<F>(context, {rows, in, out}, grad, RowMajor<T>(weight), unpacked, InPlace<F>(grad_x),
+          Finish<T>{grad_x.Out<T>(), in, nullptr});
+  Gemm<F>(context, {out, in, rows}, Transposed(grad), inputs, unpacked, InPlace<F>(grad_weight),
+          Finish<T>{grad_weight.Out<T>(), in, nullptr});
   SumRows(context, grad, rows, out, grad_bias.Out<T>());
 }
 

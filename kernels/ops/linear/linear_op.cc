@@ -36,7 +36,8 @@ void LinearSimd(const OpContext& context, const TensorView& x, const TensorView&
 size_t ForwardBytes(const Call& call, int num_threads) {
   const TensorView &x = call.inputs[0], &weight = call.inputs[1];
   const GemmShape shape{static_cast<size_t>(x.rows()), Size(weight, 0), Size(weight, 1)};
-  return PlanGemm(shape, Element(x.dtype), weight.prepared != nullptr && !DotPanels(weight), num_threads).bytes();
+  const bool packed = weight.prepared != nullptr && !DotPanels(weight);
+  return PlanGemm(shape, Element(x.dtype), {packed, x.dtype != DType::kBF16}, num_threads).bytes();
 }
 
 template <const DotKernel& (*kKernel)()>
@@ -57,8 +58,9 @@ size_t DotBackwardBytes(const Call& call, int num_threads) {
 size_t BackwardBytes(const Call& call, int num_threads) {
   const TensorView &x = call.inputs[1], &weight = call.inputs[2];
   const size_t rows = static_cast<size_t>(x.rows()), out = Size(weight, 0), in = Size(weight, 1);
-  return std::max(PlanGemm({rows, in, out}, Element(x.dtype), false, num_threads).bytes(),
-                  PlanGemm({out, in, rows}, Element(x.dtype), false, num_threads).bytes());
+  const GemmOptions options{.in_place = x.dtype != DType::kBF16};
+  return std::max(PlanGemm({rows, in, out}, Element(x.dtype), options, num_threads).bytes(),
+                  PlanGemm({out, in, rows}, Element(x.dtype), options, num_threads).bytes());
 }
 
 size_t PreparedBytes(const TensorView& weight) {

@@ -1,0 +1,82 @@
+// A square of vectors transposed in registers: v[i] lane j becomes v[j] lane i. Included once per SIMD target. For
+// copies from memory to memory see transpose-inl.h.
+//
+//   hn::Vec<D> v[hn::MaxLanes(D())];   // row i of a matrix in v[i]
+//   TransposeSquare(d, v);             // column j in v[j]
+#if defined(STRATA_KERNELS_SIMD_SQUARE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef STRATA_KERNELS_SIMD_SQUARE_INL_H_
+#undef STRATA_KERNELS_SIMD_SQUARE_INL_H_
+#else
+#define STRATA_KERNELS_SIMD_SQUARE_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstddef>
+
+#include "kernels/simd/row-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace strata {
+namespace HWY_NAMESPACE {
+
+// Squares within 16-byte blocks: 4 x 4 of float32, 2 x 2 of float64. With n rows in a square, v[n * g + j] gets, in its
+// block b, element n * b + j of the rows n * g and on.
+template <class D>
+  requires(sizeof(hn::TFromD<D>) == 4)
+HWY_INLINE void TransposeBlocks([[maybe_unused]] D d, hn::Vec<D>* v) {
+  const hn::RepartitionToWide<D> dw;
+  for (size_t g = 0; g < hn::MaxLanes(D()); g += 4) {
+    const auto ab_low = hn::BitCast(dw, hn::InterleaveLower(d, v[g], v[g + 1]));
+    const auto ab_high = hn::BitCast(dw, hn::InterleaveUpper(d, v[g], v[g + 1]));
+    const auto ce_low = hn::BitCast(dw, hn::InterleaveLower(d, v[g + 2], v[g + 3]));
+    const auto ce_high = hn::BitCast(dw, hn::InterleaveUpper(d, v[g + 2], v[g + 3]));
+    v[g] = hn::BitCast(d, hn::InterleaveLower(dw, ab_low, ce_low));
+    v[g + 1] = hn::BitCast(d, hn::InterleaveUpper(dw, ab_low, ce_low));
+    v[g + 2] = hn::BitCast(d, hn::InterleaveLower(dw, ab_high, ce_high));
+    v[g + 3] = hn::BitCast(d, hn::InterleaveUpper(dw, ab_high, ce_high));
+  }
+}
+template <class D>
+  requires(sizeof(hn::TFromD<D>) == 8)
+HWY_INLINE void TransposeBlocks([[maybe_unused]] D d, hn::Vec<D>* v) {
+  for (size_t g = 0; g < hn::MaxLanes(D()); g += 2) {
+    const auto low = hn::InterleaveLower(d, v[g], v[g + 1]);
+    v[g + 1] = hn::InterleaveUpper(d, v[g], v[g + 1]);
+    v[g] = low;
+  }
+}
+
+template <class D>
+HWY_INLINE void TransposeSquare(D d, hn::Vec<D>* v) {
+  constexpr size_t kBlock = 16 / sizeof(hn::TFromD<D>), kBlocks = hn::MaxLanes(D()) / kBlock;
+  TransposeBlocks(d, v);
+  if constexpr (kBlocks == 2) {
+    STRATA_UNROLL
+    for (size_t j = 0; j < kBlock; ++j) {
+      const auto low = hn::ConcatLowerLower(d, v[kBlock + j], v[j]);
+      v[kBlock + j] = hn::ConcatUpperUpper(d, v[kBlock + j], v[j]);
+      v[j] = low;
+    }
+  } else if constexpr (kBlocks == 4) {
+    STRATA_UNROLL
+    for (size_t j = 0; j < kBlock; ++j) {
+      // A square of four blocks: swap odd and even ones of neighbours, then halves.
+      hn::Vec<D>&a = v[j], &b = v[kBlock + j], &c = v[2 * kBlock + j], &e = v[3 * kBlock + j];
+      const auto ab_even = hn::OddEvenBlocks(hn::SwapAdjacentBlocks(b), a);
+      const auto ab_odd = hn::OddEvenBlocks(b, hn::SwapAdjacentBlocks(a));
+      const auto ce_even = hn::OddEvenBlocks(hn::SwapAdjacentBlocks(e), c);
+      const auto ce_odd = hn::OddEvenBlocks(e, hn::SwapAdjacentBlocks(c));
+      a = hn::ConcatLowerLower(d, ce_even, ab_even);
+      b = hn::ConcatLowerLower(d, ce_odd, ab_odd);
+      c = hn::ConcatUpperUpper(d, ce_even, ab_even);
+      e = hn::ConcatUpperUpper(d, ce_odd, ab_odd);
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strata
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard, toggled per target
