@@ -26,7 +26,9 @@ template <class D>
   requires(sizeof(hn::TFromD<D>) == 4)
 HWY_INLINE void TransposeBlocks([[maybe_unused]] D d, hn::Vec<D>* v) {
   const hn::RepartitionToWide<D> dw;
-  for (size_t g = 0; g < hn::MaxLanes(D()); g += 4) {
+  constexpr size_t kLanes = hn::MaxLanes(D());
+  STRATA_UNROLL
+  for (size_t g = 0; g < kLanes; g += 4) {
     const auto ab_low = hn::BitCast(dw, hn::InterleaveLower(d, v[g], v[g + 1]));
     const auto ab_high = hn::BitCast(dw, hn::InterleaveUpper(d, v[g], v[g + 1]));
     const auto ce_low = hn::BitCast(dw, hn::InterleaveLower(d, v[g + 2], v[g + 3]));
@@ -40,7 +42,9 @@ HWY_INLINE void TransposeBlocks([[maybe_unused]] D d, hn::Vec<D>* v) {
 template <class D>
   requires(sizeof(hn::TFromD<D>) == 8)
 HWY_INLINE void TransposeBlocks([[maybe_unused]] D d, hn::Vec<D>* v) {
-  for (size_t g = 0; g < hn::MaxLanes(D()); g += 2) {
+  constexpr size_t kLanes = hn::MaxLanes(D());
+  STRATA_UNROLL
+  for (size_t g = 0; g < kLanes; g += 2) {
     const auto low = hn::InterleaveLower(d, v[g], v[g + 1]);
     v[g + 1] = hn::InterleaveUpper(d, v[g], v[g + 1]);
     v[g] = low;
