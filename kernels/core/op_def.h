@@ -38,6 +38,9 @@ struct Prepare {
   size_t (*bytes)(const TensorView& argument) = nullptr;
   // Writes the prepared form. REQUIRES: `out` has bytes() bytes, 64-byte aligned.
   void (*run)(const TensorView& argument, void* out) = nullptr;
+  // Whether a call gains more from the prepared form than one more read of the argument costs, which is how research
+  // sees that it is current; nullptr: every call does.
+  bool (*pays)(const Call& call) = nullptr;
 };
 
 struct OpDef {

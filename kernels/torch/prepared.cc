@@ -70,7 +70,7 @@ void RunPrepared(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack)
   const Handle prepared(std::bit_cast<AtenTensorHandle>(stack[0]));
   RunBoxed(op, hooks, stack + 1, [&](Call& call) {
     TensorView& argument = call.inputs[static_cast<size_t>(op.prepare.input)];
-    argument.prepared = Matching(op, prepared, argument);
+    if (op.prepare.pays == nullptr || op.prepare.pays(call)) argument.prepared = Matching(op, prepared, argument);
   });
   std::copy_n(stack + 1, op.schema->num_outputs, stack);
 }

@@ -72,6 +72,9 @@ void PrepareWeight(const TensorView& weight, void* out) {
   DotPanels(weight) ? LinearBf16Prepare(weight, out) : LinearPrepareCpu(weight, out);
 }
 
+// A few rows read the plain weight as fast as they would the panels.
+bool PreparedPays(const Call& call) { return call.inputs[0].rows() > int64_t{kFewRows} || DotPanels(call.inputs[1]); }
+
 constexpr DTypeSet kBf16 = SetOf(DType::kBF16);
 constexpr Variant kForward[] = {
     {.name = "bf16_amx",
@@ -117,7 +120,8 @@ constexpr Variant kBackward[] = {
 
 namespace ops::linear {
 constinit const std::array<OpDef, 2> kOps = {
-    {{&kLinear, kForward, {.input = 1, .bytes = PreparedBytes, .run = PrepareWeight}}, {&kLinearBackward, kBackward}}};
+    {{&kLinear, kForward, {.input = 1, .bytes = PreparedBytes, .run = PrepareWeight, .pays = PreparedPays}},
+     {&kLinearBackward, kBackward}}};
 }  // namespace ops::linear
 
 }  // namespace strata
