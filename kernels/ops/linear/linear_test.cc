@@ -132,6 +132,27 @@ TEST(LinearTest, ThreadsTargetsPackingAndNeighboursChangeNoBit) {
   }
 }
 
+// Many groups of rows, blocks of k and groups of panels against single rows, which are computed in one go.
+TEST(LinearTest, ALargeProductHasTheBitsOfItsRows) {
+  constexpr int64_t kRows = 280, kIn = 1600, kOut = 1450;
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF64}) {
+    const OwnedCall sample = MakeLinear(dtype, kRows, kIn, kOut);
+    const auto row_bytes = [dtype](int64_t width) { return width * static_cast<int64_t>(SizeOf(dtype)); };
+    for (const bool prepared : {false, true}) {
+      const Outputs all = RunSample(Forward(), sample, {.row = "simd", .threads = 2, .prepared = prepared});
+      for (const int64_t row : {0, 119, 120, 279}) {
+        OwnedCall alone = MakeLinear(dtype, 1, kIn, kOut);
+        alone.call.inputs[0].data = static_cast<std::byte*>(sample.call.inputs[0].data) + row * row_bytes(kIn);
+        TensorView want = all.views[0];
+        want.SetSizes({1, kOut});
+        want.data = static_cast<std::byte*>(want.data) + row * row_bytes(kOut);
+        EXPECT_EQ(DifferentBits(RunSample(Forward(), alone, {.row = "simd"}).views[0], want), "")
+            << NameOf(dtype) << row << prepared;
+      }
+    }
+  }
+}
+
 // 256 + K / 256 roundings meet in an output, each of 2^-24 of a partial sum; they add up like a random walk. Partial
 // sums reach |y| or, where they cancel, sqrt(K) times a term, 1 / 3.
 TEST(LinearTest, LongSumsStayCloseToTheReference) {
