@@ -27,6 +27,7 @@ OPS = {
     "reduce": [],
     "reduce_outer": [],
     "pointwise": [],
+    "paged_attention": [],
     "rms_norm": ["cuda"],
     "rotary": [],
     "sample": [],

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/core/op_context.h"
 #include "kernels/simd/attention_plan.h"
@@ -60,14 +61,15 @@ HWY_INLINE void MaxOfKeys(D d, const Seen<F>& seen, size_t lane, size_t from, si
 // A block of scores (base 2) becomes exp2(score - the block's greatest); sums run in four chains, of keys 0, 1, 2, 3
 // mod 4. Gives what the sums so far and the block's are to be multiplied with; updates max and sum.
 template <class F>
-HWY_NOINLINE void SoftmaxBlock(const Seen<F>& seen, F* scores, F* max, F* sum, F* before_factor, F* block_factor) {
+HWY_NOINLINE void SoftmaxBlock(const Seen<F>& seen, size_t rows, F* scores, F* max, F* sum, F* before_factor,
+                               F* block_factor) {
   using D = hn::ScalableTag<F>;
   const D d;
   const size_t begin = seen.begin / 4 * 4, stop = (seen.stop + 3) / 4 * 4;
   const size_t common_begin = std::min(stop, (seen.common_begin + 3) / 4 * 4);
   const size_t common_end = std::max(common_begin, seen.common_end / 4 * 4);
   const auto lowest = hn::Set(d, -std::numeric_limits<F>::infinity());
-  for (size_t lane = 0; lane < kPanel<F>; lane += hn::MaxLanes(D())) {
+  for (size_t lane = 0; lane < rows; lane += hn::MaxLanes(D())) {
     hn::Vec<D> most[4] = {lowest, lowest, lowest, lowest};
     MaxOfKeys<true>(d, seen, lane, begin, common_begin, scores, most);
     MaxOfKeys<false>(d, seen, lane, common_begin, common_end, scores, most);
@@ -215,12 +217,17 @@ struct AttentionFold {
     const size_t end = static_cast<size_t>(window.End(static_cast<int64_t>(Query(rows - 1))));
     for (size_t block = begin / kAttentionKeys * kAttentionKeys; block < end; block += kAttentionKeys) {
       const size_t keys = std::min(kAttentionKeys, end - block);
-      PackLeft(key_rows, block, keys, width, k);
-      PackRows(value_rows, block, keys, width, kAttentionKeys, v);
+      // Where the rows lie, once: a paged cache has to look for them.
+      decltype(key_rows(0)) key_at[kAttentionKeys], value_at[kAttentionKeys];
+      for (size_t j = 0; j < keys; ++j) key_at[j] = key_rows(block + j), value_at[j] = value_rows(block + j);
+      const auto key_row = [&](size_t j) { return key_at[j]; };
+      const bool narrow = std::is_same_v<decltype(key_rows(0)), const F*> && rows <= kNarrow<F>;
+      if (!narrow) PackLeft(key_row, 0, keys, width, k);
+      PackRows([&](size_t j) { return value_at[j]; }, 0, keys, width, kAttentionKeys, v);
       for (size_t panel = 0; panel < rows; panel += kPanel<F>) {
         Seen<F> seen;
         if (!See(panel, block, keys, &seen)) continue;
-        Score(panel, keys, seen);
+        narrow ? ScoreNarrow(key_at, keys) : Score(panel, keys, seen);
         if constexpr (kBias) {
           const auto from = [&](size_t r) { return bias_rows(first_row + panel + r) + block; };
           AddBias(from, std::min(kPanel<F>, rows - panel), keys);
@@ -274,6 +281,17 @@ struct AttentionFold {
     });
   }
 
+  template <class T>
+  void ScoreNarrow(const T* const (&key_at)[kAttentionKeys], size_t keys) {
+    if constexpr (std::is_same_v<T, F>) {
+      for (size_t j = 0; j < keys; j += 8) {
+        const F* at[8];
+        for (size_t r = 0; r < 8; ++r) at[r] = key_at[std::min(j + r, keys - 1)];
+        NarrowDots(at, q, width, scores + j * kPanel<F>);
+      }
+    }
+  }
+
   template <class BiasRows>
   void AddBias(const BiasRows& rows_of_bias, size_t count, size_t keys) {
     const hn::ScalableTag<F> d;
@@ -286,7 +304,8 @@ struct AttentionFold {
 
   void Weigh(size_t panel, const Seen<F>& seen) {
     HWY_ALIGN F before_factor[kPanel<F>], block_factor[kPanel<F>];
-    SoftmaxBlock(seen, scores, max + panel, sum + panel, before_factor, block_factor);
+    SoftmaxBlock(seen, std::min(kPanel<F>, rows - panel), scores, max + panel, sum + panel, before_factor,
+                 block_factor);
     ForEachHeight(std::min(kPanel<F>, rows - panel), [&](auto height, size_t row) {
       ValuesTile<height()>(seen, scores, v, width, row, before_factor, block_factor, y + panel * Padded<F>(width));
     });

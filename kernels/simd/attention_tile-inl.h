@@ -117,13 +117,41 @@ void Dots(const F* left, const F* panel, size_t width, F* c, size_t c_step) {
   } while (block < width);
 }
 
+// The same dot products of eight rows where they lie with a panel's first kNarrow columns: for few queries, for which
+// packing would cost more than the products.
+template <class F>
+inline constexpr size_t kNarrow = 32 / sizeof(F);
+template <class F>
+HWY_NOINLINE void NarrowDots(const F* const (&rows)[8], const F* panel, size_t width, F* c) {
+  const hn::CappedTag<F, kNarrow<F>> d;
+  constexpr size_t kLanes = hn::MaxLanes(hn::CappedTag<F, kNarrow<F>>());
+  for (size_t i = 0; i < kNarrow<F>; i += kLanes) {
+    for (size_t block = 0; block == 0 || block < width; block += kSumBlock) {
+      hn::Vec<decltype(d)> acc[8];
+      STRATA_ATTENTION_UNROLL
+      for (size_t r = 0; r < 8; ++r) acc[r] = hn::Zero(d);
+      for (size_t k = block; k < std::min(width, block + kSumBlock); ++k) {
+        const auto b = hn::LoadU(d, panel + k * kPanel<F> + i);
+        STRATA_ATTENTION_UNROLL
+        for (size_t r = 0; r < 8; ++r) acc[r] = hn::MulAdd(hn::Set(d, rows[r][k]), b, acc[r]);
+      }
+      STRATA_ATTENTION_UNROLL
+      for (size_t r = 0; r < 8; ++r) {
+        F* at = c + r * kPanel<F> + i;
+        if (block > 0) acc[r] = hn::Add(hn::LoadU(d, at), acc[r]);
+        hn::StoreU(acc[r], d, at);
+      }
+    }
+  }
+}
+
 // Four rows by four columns (two by two of float64), transposed.
-template <size_t kWidth, class Rows>
-HWY_INLINE void PackSquare(const Rows& rows, size_t row, size_t column, float* out) {
+template <size_t kWidth, class T>
+HWY_INLINE void PackSquare(const T* const (&rows)[4], size_t column, float* out) {
   const hn::CappedTag<float, 4> d;
   const hn::RepartitionToWide<decltype(d)> dw;
-  const auto a = Read(d, rows(row) + column), b = Read(d, rows(row + 1) + column);
-  const auto c = Read(d, rows(row + 2) + column), e = Read(d, rows(row + 3) + column);
+  const auto a = Read(d, rows[0] + column), b = Read(d, rows[1] + column);
+  const auto c = Read(d, rows[2] + column), e = Read(d, rows[3] + column);
   const auto ab_low = hn::BitCast(dw, hn::InterleaveLower(d, a, b));
   const auto ab_high = hn::BitCast(dw, hn::InterleaveUpper(d, a, b));
   const auto ce_low = hn::BitCast(dw, hn::InterleaveLower(d, c, e));
@@ -133,10 +161,10 @@ HWY_INLINE void PackSquare(const Rows& rows, size_t row, size_t column, float* o
   hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dw, ab_high, ce_high)), d, out + 2 * kWidth);
   hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dw, ab_high, ce_high)), d, out + 3 * kWidth);
 }
-template <size_t kWidth, class Rows>
-HWY_INLINE void PackSquare(const Rows& rows, size_t row, size_t column, double* out) {
+template <size_t kWidth>
+HWY_INLINE void PackSquare(const double* const (&rows)[2], size_t column, double* out) {
   const hn::CappedTag<double, 2> d;
-  const auto a = hn::LoadU(d, rows(row) + column), b = hn::LoadU(d, rows(row + 1) + column);
+  const auto a = hn::LoadU(d, rows[0] + column), b = hn::LoadU(d, rows[1] + column);
   hn::StoreU(hn::InterleaveLower(d, a, b), d, out);
   hn::StoreU(hn::InterleaveUpper(d, a, b), d, out + kWidth);
 }
@@ -147,16 +175,20 @@ HWY_NOINLINE void PackColumns(const Rows& rows, size_t first, size_t count, size
   constexpr size_t kSquare = 16 / sizeof(F);
   size_t i = 0;
   for (; i + kSquare <= std::min(count, kWidth); i += kSquare) {
+    decltype(rows(0)) square[kSquare];
+    for (size_t j = 0; j < kSquare; ++j) square[j] = rows(first + i + j);
     size_t k = 0;
-    for (; k + kSquare <= width; k += kSquare) PackSquare<kWidth>(rows, first + i, k, out + k * kWidth + i);
+    for (; k + kSquare <= width; k += kSquare) PackSquare<kWidth>(square, k, out + k * kWidth + i);
     for (; k < width; ++k) {
-      for (size_t j = i; j < i + kSquare; ++j) out[k * kWidth + j] = static_cast<F>(ToDouble(rows(first + j)[k]));
+      for (size_t j = 0; j < kSquare; ++j) out[k * kWidth + i + j] = static_cast<F>(ToDouble(square[j][k]));
     }
   }
+  for (; i < std::min(count, kWidth); ++i) {
+    const auto* row = rows(first + i);
+    for (size_t k = 0; k < width; ++k) out[k * kWidth + i] = static_cast<F>(ToDouble(row[k]));
+  }
   for (; i < kWidth; ++i) {
-    for (size_t k = 0; k < width; ++k) {
-      out[k * kWidth + i] = i < count ? static_cast<F>(ToDouble(rows(first + i)[k])) : F(0);
-    }
+    for (size_t k = 0; k < width; ++k) out[k * kWidth + i] = F(0);
   }
 }
 

@@ -251,6 +251,20 @@ def log_softmax_backward(grad_y: Tensor, y: Tensor) -> Tensor:
 def mandelbrot(re: Tensor, im: Tensor, max_iterations: int = 1000) -> Tensor:
     """counts[h, w] = the first n with |z_n|^2 > 4 in z' = z^2 + (re[w] + i im[h]), at most max_iterations"""
 
+def paged_attention(
+    q: Tensor,
+    k_cache: Tensor,
+    v_cache: Tensor,
+    cu_seqlens: Tensor,
+    block_tables: Tensor,
+    context_lens: Tensor,
+    scale: float = 0.0,
+    causal: bool = True,
+    window_left: int = -1,
+) -> Tensor:
+    """y[i, h] = sum_j softmax_j(scale * q[i, h] . key[j]) value[j], key j of sequence b in k_cache[block_tables[b, j
+    // L], j % L]; scale 0 stands for 1 / sqrt(D)"""
+
 def pointwise(inputs: Sequence[Tensor], program: str = '') -> list[Tensor]:
     """outputs = program(inputs), element by element; inputs broadcast"""
 
