@@ -40,7 +40,8 @@ size_t PackedBytes(size_t n, size_t k, size_t element) {
 }
 
 GemmPlan PlanGemm(GemmShape shape, size_t element, GemmOptions options, int num_threads) {
-  const size_t panel = kPanelBytes / element, panels = CeilDiv(shape.n, panel), k = std::max<size_t>(1, shape.k);
+  const size_t panel = kPanelBytes / element, panels = std::max<size_t>(1, CeilDiv(shape.n, panel));
+  const size_t k = std::max<size_t>(1, shape.k);
   const size_t work = std::max(shape.m, kPackCost) * shape.n * k;
   const size_t parts = std::clamp<size_t>(work / kPartWork, 1, static_cast<size_t>(num_threads));
   GemmPlan plan;

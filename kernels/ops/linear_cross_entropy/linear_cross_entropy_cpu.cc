@@ -79,7 +79,8 @@ struct Loss {
     for (size_t v = 0; v < classes; v += kLossColumns) {
       const GemmShape shape{count, std::min<size_t>(kLossColumns, classes - v), width};
       Gemm<F>(context, shape, Matrix<T>{x + first * width, width, 1}, Matrix<T>{weight + v * width, 1, width},
-              static_cast<const F*>(nullptr), PutLogits<T>{logits + v, classes, bias != nullptr ? bias + v : nullptr});
+              static_cast<const F*>(nullptr), /*partial=*/static_cast<F*>(nullptr),
+              PutLogits<T>{logits + v, classes, bias != nullptr ? bias + v : nullptr});
     }
   }
   void MakeLosses(size_t first, size_t count) const {
@@ -117,14 +118,15 @@ struct Loss {
   // From the chunk's gradients, which lie where its logits were.
   void AddGradients(size_t first, size_t count) const {
     const F* const unpacked = nullptr;
+    F* const in_workspace = nullptr;
     for (size_t v = 0; v < classes; v += kSumBlock) {
       const GemmShape shape{count, width, std::min(kSumBlock, classes - v)};
       Gemm<F>(context, shape, Matrix<T>{logits + v, classes, 1}, Matrix<T>{weight + v * width, width, 1}, unpacked,
-              AddBlock<F>{x_sum, width, v == 0});
+              in_workspace, AddBlock<F>{x_sum, width, v == 0});
     }
     StoreAs(context, x_sum, count * width, x_grad + first * width);
     Gemm<F>(context, {classes, width, count}, Matrix<T>{logits, 1, classes}, Matrix<T>{x + first * width, width, 1},
-            unpacked, AddBlock<F>{weight_sum, width, first == 0});
+            unpacked, in_workspace, AddBlock<F>{weight_sum, width, first == 0});
     AddBias(first == 0, count);
   }
   void Run() const {
@@ -162,12 +164,12 @@ Parts PartsOf(const TensorView& x, const TensorView& weight, bool gradients, int
   size_t product = 0;
   for (const size_t count : {chunk, rows % kLossRows}) {
     for (const size_t columns : {std::min<size_t>(classes, kLossColumns), classes % kLossColumns}) {
-      product = std::max(product, PlanGemm({count, columns, width}, element, false, num_threads).bytes());
+      product = std::max(product, PlanGemm({count, columns, width}, element, {}, num_threads).bytes());
     }
     for (const size_t depth : {std::min(classes, kSumBlock), classes % kSumBlock}) {
-      product = std::max(product, PlanGemm({count, width, depth}, element, false, num_threads).bytes());
+      product = std::max(product, PlanGemm({count, width, depth}, element, {}, num_threads).bytes());
     }
-    product = std::max(product, PlanGemm({classes, width, count}, element, false, num_threads).bytes());
+    product = std::max(product, PlanGemm({classes, width, count}, element, {}, num_threads).bytes());
   }
   take(&parts.product, product);
   parts.bytes = at;
