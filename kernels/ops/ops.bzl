@@ -24,6 +24,7 @@ OPS = {
     "linear_half": [],
     "linear_int4": [],
     "linear_int8": [],
+    "matmul": [],
     "reduce": [],
     "reduce_outer": [],
     "pointwise": [],

@@ -251,6 +251,12 @@ def log_softmax_backward(grad_y: Tensor, y: Tensor) -> Tensor:
 def mandelbrot(re: Tensor, im: Tensor, max_iterations: int = 1000) -> Tensor:
     """counts[h, w] = the first n with |z_n|^2 > 4 in z' = z^2 + (re[w] + i im[h]), at most max_iterations"""
 
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """c[..., m, n] = sum_k(a[..., m, k] * b[..., k, n])"""
+
+def matmul_backward(grad_c: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """gradients of matmul"""
+
 def paged_attention(
     q: Tensor,
     k_cache: Tensor,
