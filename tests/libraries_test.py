@@ -1,5 +1,5 @@
-"""The built libraries use the listed symbols of torch and no others, show nothing but their table, and the CUDA one loads on
-a machine without a GPU."""
+"""The built libraries use the listed symbols of torch and no others, show nothing but their table, and the CUDA one
+loads on a machine without a GPU."""
 
 import ctypes
 import pathlib
@@ -28,7 +28,10 @@ def is_torchs(name):
     return name.startswith(("aoti_torch", "torch_")) or "3c10" in name or "2at" in name or "5torch" in name
 
 
-LIBRARIES = [("libstrata_cpu.so", ["torch_abi_cpu.txt"]), ("libstrata_cuda.so", ["torch_abi_cpu.txt", "torch_abi_cuda.txt"])]
+LIBRARIES = [
+    ("libstrata_cpu.so", ["torch_abi_cpu.txt"]),
+    ("libstrata_cuda.so", ["torch_abi_cpu.txt", "torch_abi_cuda.txt"]),
+]
 
 
 @pytest.fixture(params=LIBRARIES, ids=lambda p: p[0])

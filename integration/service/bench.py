@@ -62,8 +62,8 @@ def main():
                 figures = load(server.url, model, connections, arguments.seconds)
                 cpu_ms = (cpu_s(server.pid) - before) * 1000 / max(1, figures["per_s"] * arguments.seconds)
                 print(f"{model:<8}{connections:>4} connections  {figures['per_s']:>8.0f}/s  median "
-                      f"{figures['p50_ms']:.1f} ms  p99 {figures['p99_ms']:.1f} ms  processor {cpu_ms:.2f} ms a request  "
-                      f"bad {figures['bad']}", flush=True)
+                      f"{figures['p50_ms']:.1f} ms  p99 {figures['p99_ms']:.1f} ms  processor {cpu_ms:.2f} ms a request"
+                      f"  bad {figures['bad']}", flush=True)
         print(f"{server.memory_mib('VmHWM'):.0f} MiB at most")
 
 

@@ -81,7 +81,8 @@ def test_triton_client_lists_and_describes_the_models(server):
     client = triton_client(server)
     assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("minilm")
     index = client.get_model_repository_index()
-    assert [(m["name"], m["version"], m["state"]) for m in index] == [("digits", "1", "READY"), ("minilm", "1", "READY")]
+    states = [(m["name"], m["version"], m["state"]) for m in index]
+    assert states == [("digits", "1", "READY"), ("minilm", "1", "READY")]
     assert client.get_server_metadata()["name"] == "strata"
     metadata = client.get_model_metadata("digits")
     assert metadata["inputs"] == [{"name": "pixels", "datatype": "FP32", "shape": [-1, 64]}]

@@ -1,4 +1,4 @@
-"""Texts to compare tokenizers on: real ones (source, docstrings, many languages) and hostile ones, from a fixed seed."""
+"""Texts to compare tokenizers on: real ones (source, docstrings, many languages) and hostile ones, of a fixed seed."""
 import pathlib
 import random
 import sysconfig
@@ -44,11 +44,12 @@ Kiswahili ni lugha; Ọjọ́ dára, ẹ̀kọ́ ṣe pàtàkì; ʻŌlelo Hawai�
 """.strip().splitlines()
 
 SPECIALS = ["[CLS]", "[SEP]", "[MASK]", "[PAD]", "[UNK]", "[cls]", "[CLS", "CLS]", "[[CLS]]", "x[SEP]y", "##", "##ing"]
-SPACES = [chr(c) for c in [*range(9, 14), 0x1C, 0x1D, 0x1E, 0x1F, 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x200B,
-                           0x200C, 0x200D, 0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF, 0x180E]]
-TRICKY = (["İ", "ı", "I", "i̇", "Σ", "ς", "σ", "ß", "ẞ", "ŉ", "ǰ", "ΐ", "ﬃ", "Ǆ", "ǅ", "K", "Å", "\0", "\ufffd", "\x7f", "\x9f",
-           "\u0344", "\u0f73\u0f71", "\u302e\u302f", "\U0001d15f\U0001d165\U0001d16d", "\u1885", "\u1734", "\ua9bd",
-           "\U000111c9", "\u166d", "\u08e2", "\u2e44", "\U000e0001", "\U0010ffff", "\ufdd0", "\ue000", "\u0378", "각",
+SPACES = [chr(c) for c in [*range(9, 14), 0x1C, 0x1D, 0x1E, 0x1F, 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B),
+                           0x200B, 0x200C, 0x200D, 0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF, 0x180E]]
+TRICKY = (["İ", "ı", "I", "i̇", "Σ", "ς", "σ", "ß", "ẞ", "ŉ", "ǰ", "ΐ", "ﬃ", "Ǆ", "ǅ", "K", "Å", "\0", "\ufffd",
+           "\x7f", "\x9f", "\u0344", "\u0f73\u0f71", "\u302e\u302f", "\U0001d15f\U0001d165\U0001d16d", "\u1885",
+           "\u1734", "\ua9bd", "\U000111c9", "\u166d", "\u08e2", "\u2e44", "\U000e0001", "\U0010ffff", "\ufdd0",
+           "\ue000", "\u0378", "각",
            "\u1100\u1161\u11a8", "\ud7a3", "豈", "\U0002f800", "\U0002b81f", "\U0002ceb0", "\u3300", "\u00ad", "\u200e"]
           + [chr(c) for c in range(0x300, 0x370)])
 # Where letters are: whole blocks, so that every property of theirs is met.

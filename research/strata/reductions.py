@@ -4,8 +4,8 @@
     reductions.mean(x, dim=(1, 2), keepdim=True)
     reductions.sum_to(grad, bias.shape)  # the gradient of a broadcast
 
-Which order a sum has depends on the dims that are named alone, never on their sizes: dims at the end of the tensor are a
-row, in 64 virtual lanes; neighbours elsewhere are columns, in order; dims apart are moved to the end first.
+Which order a sum has depends on the dims that are named alone, never on their sizes: dims at the end of the tensor are
+a row, in 64 virtual lanes; neighbours elsewhere are columns, in order; dims apart are moved to the end first.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""add_layer_norm gives the bits of an addition and layer_norm, forward and backward, also where results are streamed."""
+"""add_layer_norm gives the bits of an addition and layer_norm, forward and backward, also for streamed results."""
 
 import pytest
 import torch

@@ -5,8 +5,8 @@ from torch.nn import functional as F
 
 
 def eager(x, weight, target, bias=None, ignore_index=-100, label_smoothing=0.0, reduction="mean", gradients=1):
-    """`x` [N, K], `weight` [V, K], `target` [N], `bias` [V] -> the loss, and its gradients for x, weight and bias, which
-    are empty without `gradients`."""
+    """`x` [N, K], `weight` [V, K], `target` [N], `bias` [V] -> the loss, and its gradients for x, weight and bias,
+    which are empty without `gradients`."""
 
     def loss(x, weight, bias):
         return F.cross_entropy(F.linear(x, weight, bias), target.long(), ignore_index=ignore_index,

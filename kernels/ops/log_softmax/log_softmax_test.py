@@ -1,4 +1,4 @@
-"""What is special to log_softmax and softmax: masked rows as in PyTorch, streamed rows, values that softmax would lose."""
+"""What is special to log_softmax and softmax: masked rows as in PyTorch, streamed rows, values that softmax loses."""
 
 import pytest
 import torch

@@ -38,7 +38,6 @@ def samples(make):
         "scale": 0.3,
     }
     many = torch.randperm(20, generator=torch.Generator().manual_seed(1), dtype=torch.int32)[None]
-    yield (make(1, 8, 32), *caches(20, 16, 2, 32), torch.tensor([0, 1]), many, torch.tensor([309], dtype=torch.int32)), {
-        "causal": False
-    }
+    lengths = torch.tensor([309], dtype=torch.int32)
+    yield (make(1, 8, 32), *caches(20, 16, 2, 32), torch.tensor([0, 1]), many, lengths), {"causal": False}
     yield (make(0, 2, 4), *caches(2, 4, 1, 4), torch.tensor([0, 0]), tables[:1, :1] * 0, torch.tensor([3])), {}

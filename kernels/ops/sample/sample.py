@@ -36,7 +36,7 @@ def _draw(logits, seed, position, temperature, top_k, top_p):
 
 
 def eager(logits, seed, position, temperature=None, top_k=None, top_p=None):
-    """`logits` [B, V], `seed` and `position` int64 [B]; `temperature`, `top_p` float32 [B], `top_k` int64 [B] -> [B]."""
+    """`logits` [B, V]; `seed`, `position` int64 [B]; `temperature`, `top_p` float32 [B]; `top_k` int64 [B] -> [B]."""
     rows = [
         _draw(
             logits[b].double(), int(seed[b]), int(position[b]), 1.0 if temperature is None else float(temperature[b]),

@@ -1,4 +1,5 @@
-"""The command line: `strata export | serve | run | inspect | ops | tune`. Start it with tools/strata, or python -m strata.cli.
+"""The command line: `strata export | serve | run | inspect | ops | tune`. Start it with tools/strata, or
+python -m strata.cli.
 
 Every command is a module with `add(commands)`, which makes its parser, and a function that the parser names as `call`;
 it returns the exit code. Anything that a user can get wrong ends in one sentence and exit code 1 (2 for a wrong command

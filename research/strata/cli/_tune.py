@@ -6,9 +6,10 @@ import statistics
 import tempfile
 import time
 
-_DESCRIPTION = """Measures the rows of operators' tables on this machine, for the calls of a bundle or for calls that are named, and
-writes down which row is fastest where it is not the first: the tuning table, which research and the service load at start
-(docs/tuning.md). It chooses among rows of one numerics class, so it changes speed and never a result."""
+_DESCRIPTION = """Measures the rows of operators' tables on this machine, for the calls of a bundle or for calls that
+are named, and writes down which row is fastest where it is not the first: the tuning table, which research and the
+service load at start (docs/tuning.md). It chooses among rows of one numerics class, so it changes speed and never a
+result."""
 
 _EPILOG = """examples:
   strata tune minilm.bundle                              every call of the bundle, at the sizes of its golden
@@ -20,12 +21,18 @@ _GAIN = 1.03  # a row must be faster by this to be written down: less is noise
 
 
 def add(commands):
-    parser = commands.add_parser("tune", help="measure kernels on this machine", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("what", metavar="BUNDLE | OP ARG=SIZES", nargs="*", help="a bundle, or an operator and its sizes")
+    parser = commands.add_parser(
+        "tune", help="measure kernels on this machine", description=_DESCRIPTION, epilog=_EPILOG
+    )
+    parser.add_argument(
+        "what", metavar="BUNDLE | OP ARG=SIZES", nargs="*", help="a bundle, or an operator and its sizes"
+    )
     parser.add_argument("--dtype", default="float32", help="of a named call's floating-point arguments (float32)")
     parser.add_argument("--threads", type=int, default=None, help="threads to measure with (PyTorch's own number)")
     parser.add_argument("--rounds", type=int, default=15, help="rounds; rows take turns, the median counts (15)")
-    parser.add_argument("--out", help="the table; lines of other calls stay (STRATA_TUNING, or the user's cache folder)")
+    parser.add_argument(
+        "--out", help="the table; lines of other calls stay (STRATA_TUNING, or the user's cache folder)"
+    )
     parser.add_argument("--show", action="store_true", help="print the table and stop")
     parser.set_defaults(call=run)
     return parser
@@ -176,7 +183,9 @@ def run(args):
         if len(candidate.rows) > 1:
             candidates.setdefault(candidate.key, candidate)
     if not candidates:
-        print(f"none of {len(calls)} calls has more than one row of its numerics class on this machine: nothing to tune")
+        print(
+            f"none of {len(calls)} calls has more than one row of its numerics class on this machine: nothing to tune"
+        )
         return 0
     lines = _read(path)
     with torch.no_grad():

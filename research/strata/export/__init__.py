@@ -108,8 +108,8 @@ def export(model, example_inputs, *, path, name, dynamic_shapes, output_names=No
             )
     source = f"{type(model).__module__}:{type(model).__qualname__}"
     _bundle.write(path, name=name, entry_name=entry_point, entry=entry, weights=weights, layout=layout, cases=cases,
-                  numerics=plan.numerics(**example_inputs), tokenizer=tokenizer, embeddings=embeddings, description=description, version=version,
-                  provenance={"source": source})
+                  numerics=plan.numerics(**example_inputs), tokenizer=tokenizer, embeddings=embeddings,
+                  description=description, version=version, provenance={"source": source})
     return _report(path, entry, weights, differences)
 
 

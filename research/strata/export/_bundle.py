@@ -75,7 +75,9 @@ def write(path, *, name, entry_name, entry, weights, layout, cases, numerics, to
     path.parent.mkdir(parents=True, exist_ok=True)
     made = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        manifest = _manifest(name, entry_name, entry, layout, numerics, embeddings, provenance or {}, description, version)
+        manifest = _manifest(
+            name, entry_name, entry, layout, numerics, embeddings, provenance or {}, description, version
+        )
         if tokenizer is not None:
             shutil.copyfile(tokenizer, made / "tokenizer.json")
         _dump(made / "manifest.json", manifest)

@@ -1,5 +1,5 @@
-"""Activations and their gated forms as fused pointwise programs: one pass over memory, forward and backward, in float32,
-bfloat16, float16 and float64. Narrow dtypes are computed in float32 and rounded once.
+"""Activations and their gated forms as fused pointwise programs: one pass over memory, forward and backward, in
+float32, bfloat16, float16 and float64. Narrow dtypes are computed in float32 and rounded once.
 
     from strata.nn import functional as F
     y = F.swiglu(gate, up)

@@ -73,11 +73,11 @@ class _Binding:
     def check_rules(self):
         for rule in self.schema.rules:
             values = {**self.attrs, **self.dims}
-            if not names(rule) <= values.keys():
-                continue  # of an absent argument
-            torch._check(
-                evaluate(rule, values), lambda: f"strata::{self.schema.name}: wanted {rule} with {values}"
-            )
+            if names(rule) <= values.keys():  # else one of an absent argument
+                self.check_rule(rule, values)
+
+    def check_rule(self, rule, values):
+        torch._check(evaluate(rule, values), lambda: f"strata::{self.schema.name}: wanted {rule} with {values}")
 
     def output(self, arg, like):
         # A dim that only an absent argument names is 0.

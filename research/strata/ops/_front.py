@@ -59,7 +59,8 @@ def _doc(schema):
     shapes = ["[" + " ".join((("*",) if o.leading else ()) + o.dims) + "]" for o in schema.outputs]
     if any(o.list for o in schema.outputs):
         shapes = ["a list of tensors"]
-    return "\n".join([*lines, "", f"Returns: {', '.join(shapes) or 'nothing'}", "", "Raises: RuntimeError that names the argument."])
+    returns = f"Returns: {', '.join(shapes) or 'nothing'}"
+    return "\n".join([*lines, "", returns, "", "Raises: RuntimeError that names the argument."])
 
 
 def make(schema, function, run):

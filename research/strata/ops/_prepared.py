@@ -1,11 +1,11 @@
-"""Prepared weights: an operator that has another layout for a constant argument (OpDef::prepare: linear packs its weight
-into panels) gets it made once, not at every call.
+"""Prepared weights: an operator that has another layout for a constant argument (OpDef::prepare: linear packs its
+weight into panels) gets it made once, not at every call.
 
 The first call with a weight runs as it is; the second with the same weight prepares it. So training, which changes the
-weights at every step, prepares nothing. A prepared form goes away with its tensor. Whether a weight is still the one that
-was prepared is checked twice: here by its version, which is cheap and makes a new form after a change, and in the
-operator by a fingerprint of its values, so that a change that PyTorch cannot see (through `.data` or NumPy, or new memory at
-an old address) never gives an old answer.
+weights at every step, prepares nothing. A prepared form goes away with its tensor. Whether a weight is still the one
+that was prepared is checked twice: here by its version, which is cheap and makes a new form after a change, and in the
+operator by a fingerprint of its values, so that a change that PyTorch cannot see (through `.data` or NumPy, or new
+memory at an old address) never gives an old answer.
 """
 
 import contextlib
@@ -94,7 +94,7 @@ class Cache:
 
 
 def make(schema):
-    """(run, cache): `run(*args)` is the operator, to be called below autograd, with its argument prepared where known."""
+    """(run, cache): `run(*args)` is the operator, called below autograd, with its argument prepared where known."""
     op = getattr(torch.ops.strata, schema.name).default
     prepared = getattr(torch.ops.strata, f"_{schema.name}_prepared").default
     cache = Cache(getattr(torch.ops.strata, f"_{schema.name}_prepare").default)

@@ -1,4 +1,4 @@
-"""Prepared weights: made at the second call, dropped with the tensor, and never stale, whatever happens to the weight."""
+"""Prepared weights: made at the second call, dropped with the tensor, and never stale, whatever the weight becomes."""
 
 import gc
 import threading

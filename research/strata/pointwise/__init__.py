@@ -4,9 +4,10 @@
     y = swiglu(gate, up)          # one pass over memory; inputs broadcast
     swiglu.text(torch.float32, torch.float32)
 
-The function is called once for each combination of dtypes, with stand-ins for the tensors: operators, torch's functions of one
-element and methods such as `.to(dtype)` write the program. Every step rounds as it would alone, so the answer is that of the
-function on tensors wherever strata and PyTorch compute a step alike. Python's `if` cannot look at a value: use torch.where.
+The function is called once for each combination of dtypes, with stand-ins for the tensors: operators, torch's functions
+of one element and methods such as `.to(dtype)` write the program. Every step rounds as it would alone, so the answer is
+that of the function on tensors wherever strata and PyTorch compute a step alike. Python's `if` cannot look at a value:
+use torch.where.
 """
 
 import functools
@@ -25,7 +26,7 @@ run = _autograd.run
 _all = []
 
 
-# While compiling, a text is a constant of the graph; the function that makes it is named by a number, one more constant.
+# While compiling, a text is a constant of the graph; the function that makes it is named by a number, a constant too.
 @torch.compiler.assume_constant_result
 def _constant(number, *dtypes):
     return _all[number]._program(*dtypes)

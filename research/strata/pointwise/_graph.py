@@ -78,7 +78,8 @@ def write(outputs):
     """(text, numbers of the inputs that it reads, in order) of a program; the outputs are results of operations."""
     order = _order(outputs)
     used = sorted({a.args[0]: a for n in order for a in n.args if isinstance(a, Node) and a.op == "input"}.items())
-    names = {id(node): f"x{i}" for i, (_, node) in enumerate(used)} | {id(node): f"v{i}" for i, node in enumerate(order)}
+    names = {id(node): f"x{i}" for i, (_, node) in enumerate(used)}
+    names |= {id(node): f"v{i}" for i, node in enumerate(order)}
     parts = [", ".join(f"{WORDS[node.dtype]} x{i}" for i, (_, node) in enumerate(used))]
     for i, node in enumerate(order):
         own = next((a.dtype for a in node.args[node.op == "select":] if isinstance(a, Node)), None)

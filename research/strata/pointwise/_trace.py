@@ -4,11 +4,10 @@ import math
 
 import torch
 
-from ._graph import COMPARE, Graph
+from ._graph import Graph
 
-
-_FLOAT = {"div", "pow", "floor", "ceil", "round", "trunc", "reciprocal", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p",
-          "sin", "cos", "tanh", "erf", "normal_cdf", "sigmoid"}  # fmt: skip
+_FLOAT = {"div", "pow", "floor", "ceil", "round", "trunc", "reciprocal", "sqrt", "rsqrt", "exp", "expm1", "log",
+          "log1p", "sin", "cos", "tanh", "erf", "normal_cdf", "sigmoid"}  # fmt: skip
 
 
 class Value:
@@ -81,8 +80,9 @@ def _function(op):
 
 def _power(a, b):
     if isinstance(a, Value) and not isinstance(b, Value):
-        known = {1: lambda: a, 2: lambda: a * a, 3: lambda: a * a * a, 0.5: lambda: torch.sqrt(a), -1: lambda: torch.reciprocal(a),
-                 -0.5: lambda: torch.rsqrt(a), -2: lambda: torch.reciprocal(a * a)}  # fmt: skip
+        known = {1: lambda: a, 2: lambda: a * a, 3: lambda: a * a * a, 0.5: lambda: torch.sqrt(a),
+                 -1: lambda: torch.reciprocal(a), -0.5: lambda: torch.rsqrt(a),
+                 -2: lambda: torch.reciprocal(a * a)}  # fmt: skip
         if b in known:
             return known[b]()
         if a.dtype.is_floating_point:
@@ -173,7 +173,8 @@ Value.__invert__ = lambda self: self._call("not", self)
 Value.__abs__ = lambda self: self._call("abs", self)
 Value.__pow__ = _power
 Value.__rpow__ = lambda self, other: _power(other, self)
-for _name in ("sigmoid", "exp", "log", "tanh", "sqrt", "rsqrt", "abs", "clamp", "relu", "square", "reciprocal", "sin", "cos"):
+for _name in ("sigmoid", "exp", "log", "tanh", "sqrt", "rsqrt", "abs", "clamp", "relu", "square", "reciprocal", "sin",
+              "cos"):  # fmt: skip
     setattr(Value, _name, _FUNCTIONS[_name])
 
 

@@ -12,8 +12,9 @@ from strata.nn import functional as F
 SWIGLU = pointwise.fuse(lambda gate, up: gate * torch.sigmoid(gate) * up)
 
 ACTIVATIONS = {
-    F.relu: torch.relu, F.sigmoid: torch.sigmoid, F.tanh: torch.tanh, F.silu: torch_f.silu, F.softplus: torch_f.softplus,
-    F.mish: torch_f.mish, F.gelu: torch_f.gelu, (lambda x: F.gelu(x, "tanh")): lambda x: torch_f.gelu(x, approximate="tanh"),
+    F.relu: torch.relu, F.sigmoid: torch.sigmoid, F.tanh: torch.tanh, F.silu: torch_f.silu,
+    F.softplus: torch_f.softplus, F.mish: torch_f.mish, F.gelu: torch_f.gelu,
+    (lambda x: F.gelu(x, "tanh")): lambda x: torch_f.gelu(x, approximate="tanh"),
 }  # fmt: skip
 
 
@@ -55,7 +56,8 @@ def test_every_gradient_is_the_slope():
     x = torch.randn(3, 4, generator=generator, dtype=torch.float64).requires_grad_()
     y = torch.randn(4, generator=generator, dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(fused, (x, y))
-    assert torch.autograd.gradcheck(lambda a, b: torch.ops.strata.pointwise([a, b], fused.text(a.dtype, b.dtype)), (x, y))
+    text = fused.text(x.dtype, y.dtype)
+    assert torch.autograd.gradcheck(lambda a, b: torch.ops.strata.pointwise([a, b], text), (x, y))
 
 
 def test_a_fused_function_gives_what_it_gives_on_tensors():
@@ -69,7 +71,8 @@ def test_a_fused_function_gives_what_it_gives_on_tensors():
 def test_dtypes_are_promoted_as_in_pytorch():
     x, n, m = torch.randn(7), torch.arange(7), torch.arange(7) > 3
     for function in (lambda a, b, c: a + b, lambda a, b, c: b / 2, lambda a, b, c: b + 1.5, lambda a, b, c: b * b + b,
-                     lambda a, b, c: torch.where(c, a, 0.0), lambda a, b, c: c & (b > 2), lambda a, b, c: a.double() + a):  # fmt: skip
+                     lambda a, b, c: torch.where(c, a, 0.0), lambda a, b, c: c & (b > 2),
+                     lambda a, b, c: a.double() + a):  # fmt: skip
         used = pointwise.fuse(lambda a, b, c, f=function: (f(a, b, c), a * b, ~c))(x, n, m)[0]
         want = function(x, n, m)
         assert used.dtype == want.dtype and torch.equal(used, want)
