@@ -7,7 +7,8 @@
 
 namespace strata {
 
-// Each product has the order of sums, and so the bits, of linear: matmul(x, w transposed) is linear(x, w).
+// Each product has the order of sums, and so the bits, of linear: matmul(x, w transposed) is linear(x, w)
+// (in bfloat16: its row "simd").
 inline constexpr OpSchema kMatmul = Op("matmul")
                                         .Doc("c[..., m, n] = sum_k(a[..., m, k] * b[..., k, n])")
                                         .In("a", "* M K")
