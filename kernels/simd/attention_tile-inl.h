@@ -246,8 +246,8 @@ HWY_INLINE hn::Vec<D> Exp2(D d, hn::Vec<D> x) {
   using F = hn::TFromD<D>;
   using K = Exp2Constants<F>;
   const auto magic = hn::Set(d, MathConstants<F>::kMagic);
-  x = hn::Max(hn::Set(d, K::kLow), x);  // in this order a NaN passes
-  if constexpr (kAnySign) x = hn::Min(hn::Set(d, K::kHigh), x);
+  x = AtLeast(hn::Set(d, K::kLow), x);  // a NaN passes
+  if constexpr (kAnySign) x = AtMost(hn::Set(d, K::kHigh), x);
   const auto n_plus_magic = hn::Add(x, magic);
   const auto r = hn::Sub(x, hn::Sub(n_plus_magic, magic));
   const auto e = hn::MulAdd(Polynomial<K::kPolynomial>(d, r), r, hn::Set(d, F(1)));

@@ -30,6 +30,25 @@ namespace strata {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// x, but at least `low`; at most `high`. A NaN stays, on every processor: of a NaN and a number x86's Max gives its
+// second argument, Arm's the number.
+template <class V>
+HWY_INLINE V AtLeast(V low, V x) {
+#if HWY_ARCH_X86
+  return hn::Max(low, x);
+#else
+  return hn::IfThenElse(hn::Lt(x, low), low, x);
+#endif
+}
+template <class V>
+HWY_INLINE V AtMost(V high, V x) {
+#if HWY_ARCH_X86
+  return hn::Min(high, x);
+#else
+  return hn::IfThenElse(hn::Lt(high, x), high, x);
+#endif
+}
+
 // Polynomials have the highest power first.
 template <class F>
 struct MathConstants;
@@ -149,8 +168,7 @@ HWY_INLINE hn::Vec<D> Exp(D d, hn::Vec<D> x) {
 template <class D>
 HWY_INLINE hn::Vec<D> ExpNonPositive(D d, hn::Vec<D> x) {
   const auto low = hn::Set(d, MathConstants<hn::TFromD<D>>::kExpNormal);
-  // In this order: of a NaN and a number, x86's Max gives the second.
-  const auto e = ExpNormal(d, hn::Max(low, x));
+  const auto e = ExpNormal(d, AtLeast(low, x));
   return hn::IfThenZeroElse(hn::Lt(x, low), e);
 }
 
