@@ -3,7 +3,10 @@
 #pragma once
 
 #include <hwy/base.h>
+
+#if defined(__x86_64__)
 #include <immintrin.h>
+#endif
 
 #include <algorithm>
 #include <array>
