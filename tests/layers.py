@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     "kernels/cuda": ["kernels/base", "kernels/core"],
     "kernels/ops": ["kernels/base", "kernels/core", "kernels/simd", "kernels/dot", "kernels/cuda"],
     "kernels/testing": _KERNEL_PARTS,
+    "kernels/bench": _KERNEL_PARTS,
     "kernels/torch": _KERNEL_PARTS,
     "systems/base": ["kernels/base"],
     "systems/protocol": ["kernels/base", "systems/base"],

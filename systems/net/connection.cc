@@ -101,7 +101,7 @@ asio::awaitable<Connection::ReadResult> Connection::ReadRequest() {
     ReadResult result;
     if (Parse(&result)) co_return result;
     if (eof_) co_return ReadResult::kClosed;
-    if (phase_ == Phase::kIdle && draining_ && NothingToRead()) co_return ReadResult::kClosed;
+    if (phase_ == Phase::kIdle && draining_ && NothingToRead() && !JustOpened()) co_return ReadResult::kClosed;
     if (phase_ == Phase::kBody && parser_.expects_continue() && !continue_sent_) {
       continue_sent_ = true;
       if (parser_.body_bytes() == 0 && in_.empty()) {
@@ -119,6 +119,7 @@ asio::awaitable<Connection::ReadResult> Connection::ReadRequest() {
 }
 
 asio::awaitable<bool> Connection::ServeRequest() {
+  fresh_ = false;
   const bool head_only = parser_.request().method == "HEAD";
   std::optional<HttpResponse> response = co_await RunHandler();
   ReleaseBody();

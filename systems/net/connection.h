@@ -101,6 +101,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void StartRead();
   void OnRead(const boost::system::error_code& ec, size_t n);
   void CancelHandlerIfClientLeft();
+  bool JustOpened() const;
   void SetReadDeadline();
   void SetDeadline(Clock::time_point deadline);
   void ArmTimer();
@@ -119,6 +120,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Phase phase_ = Phase::kIdle;
   Clock::time_point phase_start_;
   bool draining_ = false;
+  bool fresh_ = true;    // no request has come yet
   bool eof_ = false;     // no more input will come
   bool broken_ = false;  // reset: no output can go either
   bool read_armed_ = false;

@@ -1,5 +1,6 @@
 // The connection's callbacks: pending read, writes, the lazy timer, and its end.
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -109,8 +110,14 @@ asio::awaitable<bool> Connection::WriteAll(std::string_view head, std::string_vi
   co_return !write_ec;
 }
 
+// A client that has just connected is about to send: a drain that closed on it would lose its request.
+bool Connection::JustOpened() const {
+  return fresh_ && !eof_ && Clock::now() < phase_start_ + options().first_request_grace;
+}
+
 void Connection::SetReadDeadline() {
   Clock::duration limit = options().idle_timeout;
+  if (draining_ && fresh_) limit = std::min<Clock::duration>(limit, options().first_request_grace);
   if (phase_ == Phase::kHeader) limit = options().header_timeout;
   if (phase_ == Phase::kBody) {
     limit = options().body_timeout + TimeAtRate(parser_.body_bytes(), options().min_body_bytes_per_s);

@@ -109,6 +109,22 @@ TEST(Drain, DropsNothingUnderLoadFromManyClients) {
   EXPECT_EQ(static_cast<uint64_t>(answered), server.server->stats().requests);  // every handler's answer arrived
 }
 
+TEST(Drain, AnswersTheFirstRequestOfAConnectionThatHasJustOpened) {
+  HttpServerOptions options;
+  options.first_request_grace = milliseconds(60'000);  // the test's own pace does not matter
+  TestServer server(options);
+  TestClient idle = server.Connect();
+  EXPECT_EQ(idle.RoundTrip(Get("/idle")).status, 200);
+  TestClient opened = server.Connect();
+  auto report = server.Stop();
+  EXPECT_TRUE(idle.ReadsEnd());  // the drain has gone over the connections
+  const ClientResponse response = opened.RoundTrip(Get("/first"));
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.Header("Connection"), "close");
+  opened.Close();
+  EXPECT_EQ(report.get().dropped, 0u);
+}
+
 TEST(Drain, EndsAtOnceWithoutConnections) {
   TestServer server;
   const DrainReport report = server.Stop().get();

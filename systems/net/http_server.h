@@ -69,6 +69,8 @@ struct HttpServerOptions {
   Millis write_timeout{10'000};  // for an answer, plus its bytes at the rate above; then the connection is closed
   Millis linger_timeout{2'000};  // after a last answer: time for the client to read it and close
   Millis drain_limit{30'000};    // Stop: what is not done by then is cut
+  // Stop: a connection younger than this, whose first request is on its way, is not idle yet.
+  Millis first_request_grace{500};
 
   // An end of input counts as "the client left": a client that only half-closes (as `nc -N`) and waits is cancelled
   // too, since TCP cannot tell the two apart. False: only a reset cancels.
@@ -114,9 +116,9 @@ class HttpServer {
   // Starts the I/O threads. REQUIRES: called once.
   virtual void Start() = 0;
 
-  // Drains: takes what the backlog holds, stops accepting, closes idle connections, answers what has begun with
-  // "Connection: close". `done` runs once, on an I/O thread, when all are gone; after drain_limit what is left is cut.
-  // Thread-safe; a second call does nothing. REQUIRES: Start was called.
+  // Drains: takes what the backlog holds, stops accepting, closes idle connections (but for those just opened), answers
+  // what has begun with "Connection: close". `done` runs once, on an I/O thread, when all are gone; after drain_limit
+  // what is left is cut. Thread-safe; a second call does nothing. REQUIRES: Start was called.
   virtual void Stop(std::function<void(const DrainReport&)> done) = 0;
 
   virtual uint16_t port() const = 0;
