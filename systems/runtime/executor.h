@@ -45,9 +45,6 @@ class Executor {
   // By step; empty unless enabled.
   absl::Span<const StepProfile> profile() const { return profile_; }
 
-  // Of the latest run.
-  size_t arena_bytes() const { return planner_.peak_bytes(); }
-
  private:
   absl::Status Bind(absl::Span<const int64_t> dims);
   void PlaceValues(absl::Span<const TensorView> inputs);
