@@ -10,8 +10,8 @@ def eager(x, mean, var, weight, bias, eps=1e-5):
 
 
 def backward(grads, inputs, attrs):
-    """Gradients of x, mean, var, weight and bias. Sums by our own kernels and products written out, so that a compiler that
-    makes loops of its own gives the same bits."""
+    """Gradients of x, mean, var, weight and bias. Sums by our own kernels and products written out, so that a compiler
+    that makes loops of its own gives the same bits."""
     from strata.reductions import sum as total
 
     (grad,), (x, mean, var, weight, _) = grads, inputs
