@@ -194,6 +194,26 @@ def _all(options):
                     yield f"{name} backward {shape[0]}x{shape[1]}", _backward, name, shape, dtype
 
 
+def _linear_cross_entropy(label, tokens, width, vocabulary, options):
+    """The last linear and its loss, forward and backward: one operator that never holds all logits."""
+    if reason := missing("linear_cross_entropy"):
+        return skip(label, reason)
+    x, w = torch.randn(tokens, width).requires_grad_(), torch.randn(vocabulary, width).mul_(0.05).requires_grad_()
+    target = torch.randint(vocabulary, (tokens,))
+
+    def with_gradients(loss):
+        def call():
+            with torch.enable_grad():
+                return torch.autograd.grad(loss(), (x, w))
+
+        return call
+
+    ours = with_gradients(lambda: ops.linear_cross_entropy(x, w, target)[0])
+    sides = {"eager": with_gradients(lambda: F.cross_entropy(F.linear(x, w), target))}
+    # Products limit it, not memory: the rate is of the logits that it does without, three times there and back.
+    return Case(label, ours, sides, work=12.0 * tokens * vocabulary, tolerance=2e-3)
+
+
 # The large ones: glibc keeps small blocks by itself.
 FRESH = tuple(f"{name} 4096x4096" for name in _WORKS)
 
@@ -201,3 +221,8 @@ FRESH = tuple(f"{name} 4096x4096" for name in _WORKS)
 def cases(options):
     for label, build, name, shape, dtype in _all(options):
         yield label, lambda b=build, n=name, s=label, h=shape, d=dtype: b(n, s, h, d, options)
+    tokens, width, vocabulary = (
+        (8, 16, 40) if options.tiny else (1024, 384, 8192) if options.quick else (4096, 384, 30522)
+    )
+    label = f"linear_cross_entropy with gradients {tokens}x{width} -> {vocabulary}"
+    yield label, lambda: _linear_cross_entropy(label, tokens, width, vocabulary, options)
