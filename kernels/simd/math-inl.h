@@ -31,7 +31,7 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // x, but at least `low`; at most `high`. A NaN stays, on every processor: of a NaN and a number x86's Max gives its
-// second argument, Arm's the number.
+// second argument, Arm's the number. Of two zeros it is x, whatever its sign.
 template <class V>
 HWY_INLINE V AtLeast(V low, V x) {
 #if HWY_ARCH_X86

@@ -33,9 +33,9 @@ struct Step {
   }
   template <class D>
   static HWY_INLINE hn::Vec<D> Join([[maybe_unused]] D d, hn::Vec<D> a, hn::Vec<D> b) {
-    // A NaN stays: where one of two is NaN, x86's Max and Min give the second.
-    if constexpr (kIsMax) return hn::IfThenElse(hn::IsNaN(b), b, hn::Max(b, a));
-    if constexpr (kIsMin) return hn::IfThenElse(hn::IsNaN(b), b, hn::Min(b, a));
+    // A NaN stays, whichever of the two it is.
+    if constexpr (kIsMax) return hn::IfThenElse(hn::IsNaN(b), b, AtLeast(b, a));
+    if constexpr (kIsMin) return hn::IfThenElse(hn::IsNaN(b), b, AtMost(b, a));
     return hn::Add(a, b);
   }
   template <class D>

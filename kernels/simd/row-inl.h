@@ -23,6 +23,7 @@
 #include <type_traits>
 
 #include "kernels/core/dtype.h"
+#include "kernels/simd/math-inl.h"
 
 // Loops over accumulators must be unrolled for these to live in registers; g++ -O2 does not by itself.
 #undef STRATA_UNROLL
@@ -228,8 +229,8 @@ HWY_INLINE hn::TFromD<D> LaneMax(D d, size_t n, const T* p) {
   const auto lowest = hn::Set(d, -std::numeric_limits<hn::TFromD<D>>::infinity());
   return LaneFold(
       d, n, -std::numeric_limits<hn::TFromD<D>>::infinity(),
-      [&](auto acc, auto at) HWY_ATTR { return hn::Max(acc, at.KeepOr(at(p), lowest)); },
-      [](auto a, auto b) HWY_ATTR { return hn::Max(a, b); });
+      [&](auto acc, auto at) HWY_ATTR { return AtLeast(acc, at.KeepOr(at(p), lowest)); },
+      [](auto a, auto b) HWY_ATTR { return AtLeast(a, b); });
 }
 
 // Calls visit(at) for every vector of [0, n), the last one perhaps in part.
