@@ -54,7 +54,7 @@ options=(
   --copt=-Wno-maybe-uninitialized # GCC 12's arm_neon.h
   "--linkopt=-L$libraries" "--linkopt=-Wl,-rpath,$libraries"
 )
-bazel=${STRATA_BAZEL:-bazel}
+bazel=$(command -v bazel || command -v bazelisk) || die "there is no bazel on the PATH: run tools/setup"
 say "the tests, emulated"
 $bazel test "${options[@]}" "--run_under=/usr/bin/qemu-aarch64 -L $sysroot" --test_timeout=3600 \
   //kernels/testing:conformance_test //kernels/simd:math_test

@@ -9,7 +9,7 @@
 
 namespace strata {
 
-// In the order in which they came: the numbers are in no file, but sets of them are compared.
+// The numbers are in no file; strata.ops.which (research/strata/ops/_which.py) knows their order.
 enum class DType : uint8_t { kF32, kBF16, kF64, kI32, kI64, kU8, kBool, kF16, kI8 };
 inline constexpr int kNumDTypes = 9;
 

@@ -14,9 +14,10 @@
 
 namespace strata {
 
+namespace {
+
 // Immutable once published. By a hash of op, dtype and buckets, then by those themselves.
-class TuningTable {
- public:
+struct TuningTable {
   struct Line {
     const OpDef* op;
     const Variant* row;
@@ -25,8 +26,6 @@ class TuningTable {
   };
   std::unordered_multimap<uint64_t, Line> lines;
 };
-
-namespace {
 
 std::atomic<const TuningTable*> current{nullptr};
 

@@ -18,8 +18,6 @@
 
 namespace strata {
 
-class TuningTable;
-
 // Reads and checks a table against the ops of `find` (FindOp of the registry) and makes it the process's own, for ever;
 // an empty text takes it away. An error names the line, and leaves things as they were. Lines about rows or ops that
 // are not in this build are an error, too: the table is of another version. Thread-safe.

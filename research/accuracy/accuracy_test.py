@@ -7,7 +7,6 @@ import torch
 from accuracy import functions, limits, operators
 
 
-@pytest.mark.skipif(not functions.known(), reason="no expression operator in the table")
 @pytest.mark.parametrize("dtype", functions.PRECISION, ids=lambda d: str(d).removeprefix("torch."))
 @pytest.mark.parametrize("name", functions.FUNCTIONS)
 def test_functions(name, dtype):

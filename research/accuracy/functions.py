@@ -58,11 +58,6 @@ def ours(name, x):
     return ops.pointwise([x], f"{dtype} x0; v0 = {name}(x0); return v0")[0]
 
 
-def known():
-    """True where the table has the expression operator."""
-    return "pointwise" in ops.schemas
-
-
 def last_place(values, dtype):
     """One unit in the last place of float64 `values`, as the dtype has it; denormals have the smallest number's."""
     _, exponent = np.frexp(np.abs(values))

@@ -52,21 +52,18 @@ class Plan:
         self.visit(inputs, lambda step, args: found.add(_row(step, args).numerics))
         return sorted(found)
 
-    def visit(self, inputs, see):
-        """Runs, and calls see(step, args) before every operator."""
-        return self._run(inputs, see)
-
     def __call__(self, **inputs):
-        return self._run(inputs, lambda step, args: None)
+        return self.visit(inputs, lambda step, args: None)
 
     @torch.no_grad()
-    def _run(self, inputs, visit):
+    def visit(self, inputs, see):
+        """Runs, and calls see(step, args) before every operator."""
         dims, values = self._bind(inputs)
         for step in self.entry["steps"]:
             args = [_argument(name, values) for name in step["inputs"]]
             shape = [self._size(d, dims) for d in step["outputs"][0]["shape"]]
             if "op" in step:
-                visit(step, args)
+                see(step, args)
             made = _run_op(step, args) if "op" in step else _run_view(step, args[0], shape, dims)
             for spec, tensor in zip(step["outputs"], made if isinstance(made, (tuple, list)) else (made,)):
                 wanted = [self._size(d, dims) for d in spec["shape"]]
