@@ -19,7 +19,7 @@ def add(commands):
 
 
 def _show(ops, name):
-    from ..ops.stubs import signature
+    from strata.ops.stubs import signature
 
     if name not in ops.schemas:
         near = difflib.get_close_matches(name, ops.schemas, 1)
@@ -40,7 +40,7 @@ def _show(ops, name):
 
 
 def run(args):
-    from .. import ops
+    from strata import ops
 
     if args.name:
         _show(ops, args.name)

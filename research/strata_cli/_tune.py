@@ -71,7 +71,7 @@ def _bundle_calls(path):
     """Every different call that the bundle makes on its golden's inputs."""
     from safetensors.torch import load_file
 
-    from .. import runtime
+    from strata import runtime
 
     plan = runtime.load(path)
     cases = {}
@@ -157,8 +157,8 @@ def _tune(ops, candidates, rounds, lines):
 def run(args):
     import torch
 
-    from .. import ops
-    from ..ops import _tuning
+    from strata import ops
+    from strata.ops import _tuning
 
     path = pathlib.Path(args.out) if args.out else _tuning.default_path()
     if path is None:

@@ -1,4 +1,4 @@
-"""python -m strata.cli"""
+"""python -m strata_cli"""
 
 import sys
 

@@ -50,7 +50,7 @@ def _load(source):
 
 def run(args):
     make = _load(args.source)
-    from .. import export
+    from strata import export
 
     print(f"making the model: {args.source}", flush=True)
     made = make()

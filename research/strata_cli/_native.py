@@ -3,13 +3,14 @@
 import os
 import pathlib
 
-from .._library import ROOT
+# The checkout, or a test's runfiles; strata/_library.py has the same, which imports torch.
+_ROOT = pathlib.Path(__file__).absolute().parents[2]
 
 
 def find(name, package):
     """The path of a built program, or a FileNotFoundError that says what to do."""
     named = os.environ.get("STRATA_BIN")
-    folders = [pathlib.Path(named)] if named else [ROOT / package, ROOT / "bazel-bin" / package]
+    folders = [pathlib.Path(named)] if named else [_ROOT / package, _ROOT / "bazel-bin" / package]
     for folder in folders:
         if os.access(folder / name, os.X_OK) and (folder / name).is_file():
             return str(folder / name)

@@ -1,5 +1,5 @@
 """The command line: `strata export | serve | run | inspect | ops | tune`. Start it with tools/strata, or
-python -m strata.cli.
+python -m strata_cli. It is a package beside strata, because that one imports torch: `strata serve` needs neither.
 
 Every command is a module with `add(commands)`, which makes its parser, and a function that the parser names as `call`;
 it returns the exit code. Anything that a user can get wrong ends in one sentence and exit code 1 (2 for a wrong command
@@ -49,7 +49,7 @@ def main(arguments=None):
     parser = _parser()
     args, rest = parser.parse_known_args(arguments)
     if args.version:
-        from .. import __version__
+        from strata import __version__
 
         print(f"strata {__version__}")
         return 0

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import strata
-import strata.cli
+import strata_cli
 
 MODEL = '''
 import torch
@@ -48,7 +48,7 @@ def run(*arguments, cwd, input="", environment=None):
         for name, value in (environment or {}).items():
             m.setenv(name, value)
         try:
-            code = strata.cli.main([str(a) for a in arguments])
+            code = strata_cli.main([str(a) for a in arguments])
         except SystemExit as stop:  # argparse
             code = stop.code
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
@@ -56,7 +56,7 @@ def run(*arguments, cwd, input="", environment=None):
 
 def spawn(*arguments, cwd):
     """One command in a process of its own."""
-    command = [sys.executable, "-m", "strata.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "strata_cli", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, env={**os.environ, "STRATA_BIN": str(cwd)}, text=True, capture_output=True)
 
 
@@ -156,6 +156,15 @@ def test_native_programs_get_the_flags_and_give_their_exit_code(folder):
     assert (got.returncode, got.stdout.split()) == (7, ["tiny.bundle", "--entry=forward", "--golden"])
     got = spawn("serve", "tiny.bundle", "--port", "0", "--threads=2", cwd=folder)
     assert (got.returncode, got.stdout.split()) == (7, ["--port=0", "--threads=2", "tiny.bundle"])
+
+
+@pytest.mark.parametrize("words", [["serve"], ["inspect"], ["run", "--native"]])
+def test_what_needs_no_torch_starts_without_it(words, folder):
+    call = f"strata_cli.main({[*words, 'tiny.bundle']})"
+    program = f"import sys; sys.modules['torch'] = None; import strata_cli; sys.exit({call})"
+    environment = {**os.environ, "STRATA_BIN": str(folder)}
+    got = subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, text=True, capture_output=True)
+    assert got.stderr == "" and "tiny" in got.stdout
 
 
 def test_serve_says_what_is_wrong(folder, tmp_path):
