@@ -29,14 +29,26 @@ def _through(activation, grad, before):
     return grad
 
 
-def backward(grads, inputs, attrs):
-    """Gradients of x, weight and bias. The sum ahead of an activation is not kept: it is computed again."""
+def _name(activation):
+    return activation if isinstance(activation, str) else tuple(_ACTIVATIONS)[activation]
+
+
+def forward(run, x, weight, bias, activation):
+    """Where a gradient is wanted: (y, the sum ahead of a gelu), so that the backward need not compute it once more."""
+    name = _name(activation)
+    if name in ("gelu", "gelu_tanh"):
+        before = run(x, weight, bias, 0)
+        return torch.ops.strata.gelu(before, int(name == "gelu_tanh")), before
+    y = run(x, weight, bias, activation)
+    return y, y if name == "relu" else None  # relu's output is positive where its input is
+
+
+def backward(grads, inputs, attrs, before=None):
+    """Gradients of x, weight and bias. The sum ahead of an activation is computed again where it was not kept."""
     (grad,), (x, weight, bias) = grads, inputs
-    activation = attrs["activation"]
-    if not isinstance(activation, str):
-        activation = tuple(_ACTIVATIONS)[activation]
+    activation = _name(attrs["activation"])
     if activation != "none":
-        grad = _through(activation, grad, torch.ops.strata.linear(x, weight, bias, 0))
+        grad = _through(activation, grad, torch.ops.strata.linear(x, weight, bias, 0) if before is None else before)
     grad_x, grad_weight, grad_bias = torch.ops.strata.linear_backward(grad, x, weight)
     return grad_x, grad_weight, None if bias is None else grad_bias
 

@@ -52,7 +52,8 @@ def _install(schema):
     name = f"strata::{schema.name}"
     module = definition(schema.name) if not schema.name.endswith("_backward") else None
     torch.library.register_fake(name, _fake.make(schema, getattr(module, "fake", None)))
-    rule = _autograd.make(schema, schemas, getattr(module, "backward", None), getattr(module, "same_gradient", {}))
+    rule = _autograd.make(schema, schemas, getattr(module, "backward", None), getattr(module, "same_gradient", {}),
+                          getattr(module, "forward", None))
     run = getattr(torch.ops.strata, schema.name).default
     if schema.prepare >= 0:
         run, caches[schema.name] = _prepared.make(schema)

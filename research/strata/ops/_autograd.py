@@ -3,7 +3,9 @@
 `f_backward` takes `grad_<output>` and any of f's inputs and outputs by name, then f's attributes, and gives
 `grad_<input>`. An operator whose gradient needs no kernel says so in its Python file, kernels/ops/<op>/<op>.py:
 `def backward(grads, inputs, attrs)` returns one gradient (or None) for every tensor input. `same_gradient = {"b": "a"}`
-there says that the gradient of the input b is that of a, which the backward gives.
+there says that the gradient of the input b is that of a, which the backward gives. `def forward(run, *arguments)` there
+runs the operator (as `run`, or in parts that give the same bits) where a gradient is wanted, and returns its output
+and a tensor, or None, to be kept for `backward(grads, inputs, attrs, kept)`: what would else be computed twice.
 """
 
 import types
@@ -20,8 +22,9 @@ def _grads(grads, outputs):
 class _Rule:
     """How one operator saves what its gradient needs, and computes it."""
 
-    def __init__(self, schema, backward_schema, custom, same):
+    def __init__(self, schema, backward_schema, custom, same, forward):
         self.schema, self.backward_schema, self.custom, self.same = schema, backward_schema, custom, same
+        self.forward = forward
         self.inputs = [a.name for a in schema.inputs]
         self.attrs = [a.name for a in schema.attrs]
         self.outputs = [a.name for a in schema.outputs]
@@ -34,10 +37,10 @@ class _Rule:
         else:
             self.needs, self.constant = self.inputs, []
 
-    def setup(self, ctx, inputs, output):
+    def setup(self, ctx, inputs, output, *kept):
         outputs = output if isinstance(output, tuple) else (output,)
         values = dict(zip(self.inputs, inputs)) | dict(zip(self.outputs, outputs))
-        ctx.save_for_backward(*(values[name] for name in self.needs))
+        ctx.save_for_backward(*(values[name] for name in self.needs), *kept)
         if self.constant:
             ctx.mark_non_differentiable(*(outputs[i] for i in self.constant))
         ctx.attrs = dict(zip(self.attrs, inputs[len(self.inputs):]))
@@ -48,7 +51,8 @@ class _Rule:
             grads = _grads(grads, ctx.outputs)
         saved = dict(zip(self.needs, ctx.saved_tensors))
         if self.custom is not None:
-            found = self.custom(tuple(grads), tuple(saved[name] for name in self.inputs), ctx.attrs)
+            kept = ctx.saved_tensors[len(self.needs):]
+            found = self.custom(tuple(grads), tuple(saved[name] for name in self.inputs), ctx.attrs, *kept)
             return (*found, *(None for _ in self.attrs))
         saved |= {"grad_" + name: grad for name, grad in zip(self.outputs, grads)}
         args = [saved[a.name] for a in self.backward_schema.inputs]
@@ -81,7 +85,7 @@ class _ListRule:
         return (*self.custom(tuple(grads), tuple(inputs), ctx.attrs), *[None] * ctx.given)
 
 
-def make(schema, schemas, custom, same):
+def make(schema, schemas, custom, same, forward=None):
     """The rule of an operator, or None where it has no gradient."""
     if not schema.plain:  # save_for_backward takes single tensors
         lists_alone = not schema.mutates and all(a.kind != "text" for a in schema.attrs)
@@ -89,7 +93,7 @@ def make(schema, schemas, custom, same):
     backward = schemas.get(schema.name + "_backward")
     if backward is None and custom is None:
         return None
-    return _Rule(schema, backward, custom, same)
+    return _Rule(schema, backward, custom, same, forward)
 
 
 def register(rule):
@@ -110,8 +114,8 @@ def function(rule, run):
         @staticmethod
         def forward(ctx, *args):
             with torch._C._AutoDispatchBelowAutograd():
-                output = run(*args)
-            rule.setup(ctx, args, output)
+                output, *kept = (run(*args),) if rule.forward is None else rule.forward(run, *args)
+            rule.setup(ctx, args, output, *kept)
             return output
 
         @staticmethod
