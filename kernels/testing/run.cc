@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "kernels/base/check.h"
@@ -13,6 +14,12 @@ namespace strata {
 namespace {
 
 constexpr size_t kGuard = 128;
+
+// Kept for the next run: starting threads for each takes longer than the run, and an emulator never frees theirs.
+ThreadPool& PoolOf(int threads) {
+  static std::map<int, ThreadPool> pools;
+  return pools.try_emplace(threads, threads).first->second;
+}
 
 // A mutated argument is copied for the run and counted among its outputs, after those of the schema.
 void CopyMutated(const ArgSpec& arg, TensorView& view, Outputs* out) {
@@ -26,10 +33,9 @@ void CopyMutated(const ArgSpec& arg, TensorView& view, Outputs* out) {
 
 // One run with outputs that hold `fill` before it; a kernel that skips an element leaves it there.
 Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& options, std::byte fill, Outputs* out) {
-  ThreadPool pool(options.threads);
   AlignedBuffer scratch, prepared;
   OpContext context;
-  context.parallel = &pool;
+  context.parallel = &PoolOf(options.threads);
   context.scratch = &scratch;
   context.row = options.row;
   Call call = sample.call;
