@@ -76,6 +76,52 @@ HWY_INLINE hn::Vec<D> Silu(D d, hn::Vec<D> x) {
   return hn::Div(x, hn::Add(hn::Set(d, hn::TFromD<D>(1)), Exp(d, hn::Neg(x))));
 }
 
+// Phi(x) + x * phi(x), the derivative of Gelu.
+template <class D>
+HWY_INLINE hn::Vec<D> GeluSlope(D d, hn::Vec<D> x) {
+  using F = hn::TFromD<D>;
+  const auto cumulative = NormalCdf(d, x);
+  const auto bell = Exp(d, hn::Mul(hn::Mul(x, hn::Set(d, F(-0.5))), x));
+  return hn::MulAdd(hn::Mul(x, hn::Set(d, static_cast<F>(0.39894228040143267794))), bell, cumulative);
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> GeluTanhSlope(D d, hn::Vec<D> x) {
+  using F = hn::TFromD<D>;
+  const auto one = hn::Set(d, F(1)), half = hn::Set(d, F(0.5)),
+             root = hn::Set(d, static_cast<F>(0.79788456080286535588));
+  const auto cube = hn::Mul(hn::Mul(x, x), x);
+  const auto t = Tanh(d, hn::Mul(hn::MulAdd(cube, hn::Set(d, static_cast<F>(0.044715)), x), root));
+  const auto inner = hn::Mul(root, hn::MulAdd(hn::Mul(x, x), hn::Set(d, static_cast<F>(3 * 0.044715)), one));
+  const auto steep = hn::Mul(hn::Mul(x, hn::NegMulAdd(t, t, one)), inner);
+  return hn::Mul(half, hn::Add(hn::Add(one, t), steep));
+}
+
+// With s = sigmoid(x): s * (1 + x * (1 - s)).
+template <class D>
+HWY_INLINE hn::Vec<D> SiluSlope(D d, hn::Vec<D> x) {
+  const auto one = hn::Set(d, hn::TFromD<D>(1)), s = Sigmoid(d, x);
+  return hn::Mul(s, hn::MulAdd(x, hn::Sub(one, s), one));
+}
+
+// grad * activation'(x); of relu 0 where it is cut off, whatever grad is.
+template <class D>
+HWY_NOINLINE hn::Vec<D> ActivationGradient(D d, Activation activation, hn::Vec<D> grad, hn::Vec<D> x) {
+  switch (activation) {
+    case Activation::kGelu:
+      return hn::Mul(grad, GeluSlope(d, x));
+    case Activation::kGeluTanh:
+      return hn::Mul(grad, GeluTanhSlope(d, x));
+    case Activation::kRelu:
+      return hn::IfThenZeroElse(hn::Le(x, hn::Zero(d)), grad);
+    case Activation::kSilu:
+      return hn::Mul(grad, SiluSlope(d, x));
+    case Activation::kNone:
+      break;
+  }
+  return grad;
+}
+
 // Not inlined: a kernel has many epilogues.
 template <class D>
 HWY_NOINLINE hn::Vec<D> Activate(D d, Activation activation, hn::Vec<D> v) {

@@ -24,6 +24,7 @@ TOLERANCE = {
 DTYPES = tuple(TOLERANCE)
 
 _FORWARD = "_backward"
+_TRAINING = "_training"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,12 @@ def definition(name):
     return module
 
 
+def eager(name):
+    """The operator in plain PyTorch."""
+    module = definition(name)
+    return module.training if name.endswith(_TRAINING) else module.eager
+
+
 @functools.cache
 def _count(name):
     return sum(1 for _ in definition(name).samples(lambda *shape: torch.zeros(shape)))
@@ -132,22 +139,22 @@ def call(name, at, dtype=torch.float32):
         return made
     values = _values(made)
     wanted = {a.name for a in ops.schemas[name].attrs}
-    return Call(
-        name, tuple(values[a.name] for a in ops.schemas[name].inputs), {k: v for k, v in attrs.items() if k in wanted}
-    )
+    # What a backward takes and no forward has may be absent: its forward for training kept it.
+    args = (values.get(a.name) if a.optional else values[a.name] for a in ops.schemas[name].inputs)
+    return Call(name, tuple(args), {k: v for k, v in attrs.items() if k in wanted})
 
 
 def truth(made, at):
     """What `call(name, at, ...)` must give, in float64; a tuple, with None for the gradient of an absent argument."""
     wide = made.to(torch.float64)
     if made.name == forward_name(made.name):
-        return as_tuple(definition(made.name).eager(*wide.args, **wide.attrs))
+        return as_tuple(eager(made.name)(*wide.args, **wide.attrs))
     forward = call(forward_name(made.name), at)
     given = dict(zip((a.name for a in made.schema.inputs), wide.args))
     # The forward call's own tensors: those that the backward was given, converted, and the rest of that sample.
     source = call(forward.name, at, next(a.dtype for a in made.args if a is not None and a.is_floating_point()))
     args = [given.get(a.name, convert(t, torch.float64)) for a, t in zip(forward.schema.inputs, source.args)]
-    # An attribute that the backward does not have is at its default there (linear_backward: no activation).
+    # An attribute that the backward does not have is at its default there.
     leaves = Call(forward.name, tuple(args), made.attrs).with_gradients()
     outputs = as_tuple(definition(forward.name).eager(*leaves.args, **leaves.attrs))
     by_name = dict(zip((a.name for a in forward.schema.inputs), leaves.args))

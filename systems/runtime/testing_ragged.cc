@@ -10,7 +10,7 @@ constexpr const char* kPlan = R"({"plan": 1, "entry_points": {"embed": {
   "steps": [
     {"op": "embedding", "inputs": ["$table", "ids"], "attrs": {},
      "outputs": [{"name": "t0", "dtype": "float32", "shape": ["N", 8]}]},
-    {"op": "linear", "inputs": ["t0", "$w", "$b"], "attrs": {"activation": "gelu"},
+    {"op": "linear", "inputs": ["t0", "$w", "$b", null, null], "attrs": {"activation": "gelu"},
      "outputs": [{"name": "t1", "dtype": "float32", "shape": ["N", 6]}]},
     {"op": "segment_pool", "inputs": ["t1", "cu_seqlens"], "attrs": {"mode": "mean"},
      "outputs": [{"name": "t2", "dtype": "float32", "shape": ["B", 6]}]},

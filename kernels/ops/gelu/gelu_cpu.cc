@@ -15,27 +15,6 @@ namespace HWY_NAMESPACE {
 constexpr int64_t kRow = 1024;    // elements that are streamed in one piece
 constexpr int64_t kGrain = 4096;  // some 5 ns a vector: 4096 elements take about what waking a thread does
 
-// Phi(x) + x * phi(x)
-template <class D>
-HWY_INLINE hn::Vec<D> Slope(D d, hn::Vec<D> x) {
-  using F = hn::TFromD<D>;
-  const auto cumulative = NormalCdf(d, x);
-  const auto bell = Exp(d, hn::Mul(hn::Mul(x, hn::Set(d, F(-0.5))), x));
-  return hn::MulAdd(hn::Mul(x, hn::Set(d, static_cast<F>(0.39894228040143267794))), bell, cumulative);
-}
-
-template <class D>
-HWY_INLINE hn::Vec<D> SlopeTanh(D d, hn::Vec<D> x) {
-  using F = hn::TFromD<D>;
-  const auto one = hn::Set(d, F(1)), half = hn::Set(d, F(0.5)),
-             root = hn::Set(d, static_cast<F>(0.79788456080286535588));
-  const auto cube = hn::Mul(hn::Mul(x, x), x);
-  const auto t = Tanh(d, hn::Mul(hn::MulAdd(cube, hn::Set(d, static_cast<F>(0.044715)), x), root));
-  const auto inner = hn::Mul(root, hn::MulAdd(hn::Mul(x, x), hn::Set(d, static_cast<F>(3 * 0.044715)), one));
-  const auto steep = hn::Mul(hn::Mul(x, hn::NegMulAdd(t, t, one)), inner);
-  return hn::Mul(half, hn::Add(hn::Add(one, t), steep));
-}
-
 template <class T, class F>
 void ForElements(const OpContext& context, int64_t n, T* out, F f) {
   const hn::ScalableTag<ComputeType<T>> d;
@@ -69,11 +48,11 @@ void GeluBackward(const OpContext& context, const TensorView& grad_y, const Tens
     const T *in = x.In<T>(), *grad = grad_y.In<T>();
     if (approximate == GeluApproximation::kNone) {
       return ForElements(context, x.numel(), grad_x.Out<T>(), [&](auto d, auto at, int64_t begin) HWY_ATTR {
-        return hn::Mul(at(grad + begin), Slope(d, at(in + begin)));
+        return hn::Mul(at(grad + begin), GeluSlope(d, at(in + begin)));
       });
     }
     ForElements(context, x.numel(), grad_x.Out<T>(), [&](auto d, auto at, int64_t begin) HWY_ATTR {
-      return hn::Mul(at(grad + begin), SlopeTanh(d, at(in + begin)));
+      return hn::Mul(at(grad + begin), GeluTanhSlope(d, at(in + begin)));
     });
   });
 }

@@ -12,45 +12,27 @@ _ACTIVATIONS = {
 }
 
 
-def eager(x, weight, bias=None, activation="none"):
-    """`x` [..., K], `weight` [O, K], `bias` [O] -> [..., O]."""
-    return _ACTIVATIONS[activation](F.linear(x, weight, bias))
+def training(x, weight, bias=None, gate=None, residual=None, activation="none"):
+    """`x` [..., K], `weight` [O, K], `bias` [O], `gate` and `residual` [..., O] -> linear's result, and what it was
+    ahead of the activation: both [..., O]."""
+    before = F.linear(x, weight, bias)
+    y = _ACTIVATIONS[activation](before)
+    y = y if gate is None else y * gate
+    return y if residual is None else y + residual, before
 
 
-def _through(activation, grad, before):
-    """The gradient of `before` [..., O], the layer's output ahead of its activation, from that of its result."""
-    if activation in ("gelu", "gelu_tanh"):
-        return torch.ops.strata.gelu_backward(grad, before, int(activation == "gelu_tanh"))
-    if activation == "relu":
-        return torch.where(before > 0, grad, 0)
-    if activation == "silu":
-        gate = torch.sigmoid(before)
-        return grad * gate * (1 + before * (1 - gate))
-    return grad
+def eager(*args, **attrs):
+    """The first of `training`."""
+    return training(*args, **attrs)[0]
 
 
-def _name(activation):
-    return activation if isinstance(activation, str) else tuple(_ACTIVATIONS)[activation]
+# Of y = p + r, the gradient of r is that of y.
+same_gradient = {"residual": "y"}
 
 
-def forward(run, x, weight, bias, activation):
-    """Where a gradient is wanted: (y, the sum ahead of a gelu), so that the backward need not compute it once more."""
-    name = _name(activation)
-    if name in ("gelu", "gelu_tanh"):
-        before = run(x, weight, bias, 0)
-        return torch.ops.strata.gelu(before, int(name == "gelu_tanh")), before
-    y = run(x, weight, bias, activation)
-    return y, y if name == "relu" else None  # relu's output is positive where its input is
-
-
-def backward(grads, inputs, attrs, before=None):
-    """Gradients of x, weight and bias. The sum ahead of an activation is computed again where it was not kept."""
-    (grad,), (x, weight, bias) = grads, inputs
-    activation = _name(attrs["activation"])
-    if activation != "none":
-        grad = _through(activation, grad, torch.ops.strata.linear(x, weight, bias, 0) if before is None else before)
-    grad_x, grad_weight, grad_bias = torch.ops.strata.linear_backward(grad, x, weight)
-    return grad_x, grad_weight, None if bias is None else grad_bias
+def keeps(x, weight, bias, gate, residual, activation):
+    """Whether a gradient needs what `linear_training` keeps."""
+    return activation != 0 or gate is not None
 
 
 def samples(make):
@@ -62,3 +44,6 @@ def samples(make):
     yield (make(13, 300), make(40, 300), make(40)), {}
     for activation in ("gelu", "gelu_tanh", "relu", "silu"):
         yield (make(4, 9), make(6, 9), make(6)), {"activation": activation}
+    yield (make(4, 9), make(6, 9), make(6), None, make(4, 6)), {}
+    yield (make(2, 2, 9), make(6, 9), None, make(2, 2, 6)), {}
+    yield (make(4, 9), make(6, 9), make(6), make(4, 6), make(4, 6)), {"activation": "silu"}

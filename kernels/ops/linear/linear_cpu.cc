@@ -4,7 +4,7 @@
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/linear/linear.h"
-#include "kernels/simd/activation-inl.h"
+#include "kernels/simd/epilogue-inl.h"
 #include "kernels/simd/gemm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -20,29 +20,6 @@ Matrix<T> Transposed(Matrix<T> matrix) {
   return {matrix.data, matrix.column_stride, matrix.row_stride};
 }
 
-// Rounds to T before the activation, as linear alone would.
-template <class T>
-struct Finish {
-  T* y;
-  size_t width;
-  const T* bias;  // or nullptr
-  Activation activation = Activation::kNone;
-
-  template <class D>
-  HWY_INLINE void operator()(D d, size_t row, size_t column, hn::Vec<D> sum, size_t count) const {
-    T* out = y + row * width + column;
-    if (count >= hn::MaxLanes(D())) {
-      if (bias != nullptr) sum = hn::Add(sum, Read(d, bias + column));
-      if (activation != Activation::kNone) sum = Activate(d, activation, RoundTo<T>(d, sum));
-      Write(sum, d, out);
-    } else {
-      if (bias != nullptr) sum = hn::Add(sum, ReadN(d, bias + column, count));
-      if (activation != Activation::kNone) sum = Activate(d, activation, RoundTo<T>(d, sum));
-      WriteN(sum, d, out, count);
-    }
-  }
-};
-
 // Where sums of type F may wait: in the output, if that is its type.
 template <class F>
 F* InPlace(const TensorView& y) {
@@ -50,54 +27,42 @@ F* InPlace(const TensorView& y) {
 }
 
 template <class T>
-void Forward(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView* bias,
-             Activation activation, const TensorView& y) {
+void Forward(const OpContext& context, const LinearCall& c) {
   using F = ComputeType<T>;
-  const GemmShape shape{static_cast<size_t>(x.rows()), static_cast<size_t>(weight.size(0)),
-                        static_cast<size_t>(weight.size(1))};
-  const Finish<T> finish{y.Out<T>(), shape.n, bias != nullptr ? bias->In<T>() : nullptr, activation};
-  Gemm<F>(context, shape, Matrix<T>{x.In<T>(), shape.k, 1}, Transposed(RowMajor<T>(weight)),
-          static_cast<const F*>(weight.prepared), InPlace<F>(y), finish);
+  const GemmShape shape{static_cast<size_t>(c.x.rows()), static_cast<size_t>(c.weight.size(0)),
+                        static_cast<size_t>(c.weight.size(1))};
+  const auto in = [](const TensorView* view) { return view != nullptr ? view->In<T>() : nullptr; };
+  const Epilogue<T> epilogue{.y = c.y.Out<T>(),
+                             .width = shape.n,
+                             .bias = in(c.bias),
+                             .activation = c.activation,
+                             .gate = in(c.gate),
+                             .residual = in(c.residual),
+                             .before = c.before != nullptr ? c.before->Out<T>() : nullptr};
+  Gemm<F>(context, shape, Matrix<T>{c.x.In<T>(), shape.k, 1}, Transposed(RowMajor<T>(c.weight)),
+          static_cast<const F*>(c.weight.prepared), InPlace<F>(c.y), epilogue);
 }
 
-// Down the rows in order, in blocks of kSumBlock.
+// grad_x and grad_weight, of the gradient of the sums.
 template <class T>
-void SumRows(const OpContext& context, Matrix<T> rows, size_t num_rows, size_t width, T* out) {
-  const hn::ScalableTag<ComputeType<T>> d;
-  ParallelChunks(*context.parallel, static_cast<int64_t>(width), 256, [&](int, int64_t begin, int64_t end) HWY_ATTR {
-    const T* first = rows.data + begin;
-    Map(d, static_cast<size_t>(end - begin), out + begin, [&](auto at) HWY_ATTR {
-      auto total = hn::Zero(d);
-      for (size_t block = 0; block < num_rows; block += kSumBlock) {
-        auto sum = hn::Zero(d);
-        for (size_t r = block; r < std::min(num_rows, block + kSumBlock); ++r) {
-          sum = hn::Add(sum, at(first + r * rows.row_stride));
-        }
-        total = hn::Add(total, sum);
-      }
-      return total;
-    });
-  });
-}
-
-template <class T>
-void Backward(const OpContext& context, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
-              const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias) {
+void Products(const OpContext& context, const LinearBackwardCall& c, const TensorView& sums_grad) {
   using F = ComputeType<T>;
-  const size_t rows = static_cast<size_t>(x.rows()), out = static_cast<size_t>(weight.size(0)),
-               in = static_cast<size_t>(weight.size(1));
-  const Matrix<T> grad{grad_y.In<T>(), out, 1}, inputs{x.In<T>(), in, 1};
+  const size_t rows = static_cast<size_t>(c.x.rows()), out = static_cast<size_t>(c.weight.size(0)),
+               in = static_cast<size_t>(c.weight.size(1));
+  const Matrix<T> grad{sums_grad.In<T>(), out, 1}, inputs{c.x.In<T>(), in, 1};
   const F* const unpacked = nullptr;
-  Gemm<F>(context, {rows, in, out}, grad, RowMajor<T>(weight), unpacked, InPlace<F>(grad_x),
-          Finish<T>{grad_x.Out<T>(), in, nullptr});
-  Gemm<F>(context, {out, in, rows}, Transposed(grad), inputs, unpacked, InPlace<F>(grad_weight),
-          Finish<T>{grad_weight.Out<T>(), in, nullptr});
-  SumRows(context, grad, rows, out, grad_bias.Out<T>());
+  if (c.grad_x.numel() > 0) {
+    Gemm<F>(context, {rows, in, out}, grad, RowMajor<T>(c.weight), unpacked, InPlace<F>(c.grad_x),
+            Epilogue<T>{.y = c.grad_x.Out<T>(), .width = in});
+  }
+  if (c.grad_weight.numel() > 0) {
+    Gemm<F>(context, {out, in, rows}, Transposed(grad), inputs, unpacked, InPlace<F>(c.grad_weight),
+            Epilogue<T>{.y = c.grad_weight.Out<T>(), .width = in});
+  }
 }
 
-void Linear(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView* bias,
-            Activation activation, const TensorView& y) {
-  DispatchFloat(x.dtype, [&](auto type) { Forward<decltype(type)>(context, x, weight, bias, activation, y); });
+void Linear(const OpContext& context, const LinearCall& call) {
+  DispatchFloat(call.x.dtype, [&](auto type) { Forward<decltype(type)>(context, call); });
 }
 void LinearPrepare(const TensorView& weight, void* out) {
   DispatchFloat(weight.dtype, [&](auto type) {
@@ -106,11 +71,8 @@ void LinearPrepare(const TensorView& weight, void* out) {
           Transposed(RowMajor<T>(weight)), static_cast<ComputeType<T>*>(out));
   });
 }
-void LinearBackward(const OpContext& context, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
-                    const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias) {
-  DispatchFloat(x.dtype, [&](auto type) {
-    Backward<decltype(type)>(context, grad_y, x, weight, grad_x, grad_weight, grad_bias);
-  });
+void LinearProducts(const OpContext& context, const LinearBackwardCall& call, const TensorView& sums_grad) {
+  DispatchFloat(call.x.dtype, [&](auto type) { Products<decltype(type)>(context, call, sums_grad); });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -122,19 +84,18 @@ namespace strata {
 
 HWY_EXPORT(Linear);
 HWY_EXPORT(LinearPrepare);
-HWY_EXPORT(LinearBackward);
+HWY_EXPORT(LinearProducts);
 
-void LinearCpu(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView* bias,
-               Activation activation, const TensorView& y) {
-  HWY_DYNAMIC_DISPATCH(Linear)(context, x, weight, bias, activation, y);
-}
+void LinearCpu(const OpContext& context, const LinearCall& call) { HWY_DYNAMIC_DISPATCH(Linear)(context, call); }
 
 void LinearPrepareCpu(const TensorView& weight, void* out) { HWY_DYNAMIC_DISPATCH(LinearPrepare)(weight, out); }
 
-void LinearBackwardCpu(const OpContext& context, const TensorView& grad_y, const TensorView& x,
-                       const TensorView& weight, const TensorView& grad_x, const TensorView& grad_weight,
-                       const TensorView& grad_bias) {
-  HWY_DYNAMIC_DISPATCH(LinearBackward)(context, grad_y, x, weight, grad_x, grad_weight, grad_bias);
+void LinearBackwardCpu(const OpContext& context, const Call& call) {
+  const LinearBackwardCall c(call);
+  OpContext products;
+  const auto forward = [](const OpContext& on, const LinearCall& made) { LinearCpu(on, made); };
+  const TensorView sums_grad = LinearBackwardElements(context, c, forward, &products);
+  HWY_DYNAMIC_DISPATCH(LinearProducts)(products, c, sums_grad);
 }
 
 }  // namespace strata

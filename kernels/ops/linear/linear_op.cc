@@ -1,8 +1,7 @@
 #include <algorithm>
 
 #include "kernels/base/cpu_features.h"
-#include "kernels/core/typed_kernel.h"
-#include "kernels/dot/dot_plan.h"
+#include "kernels/dot/bf16_product.h"
 #include "kernels/ops/linear/linear.h"
 #include "kernels/simd/gemm_plan.h"
 #include "kernels/simd/targets.h"
@@ -26,41 +25,55 @@ bool DotPanels(const TensorView& weight) {
   return weight.dtype == DType::kBF16 && (Cpu().amx_bf16 || (Cpu().avx512_bf16 && Cpu().fast_bf16_dot));
 }
 
-void LinearSimd(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView* bias,
-                Activation activation, const TensorView& y) {
-  TensorView readable = weight;
-  if (DotPanels(weight)) readable.prepared = nullptr;
-  LinearCpu(context, x, readable, bias, activation, y);
+void LinearSimd(const OpContext& context, const Call& call) {
+  if (call.inputs[1].prepared == nullptr || !DotPanels(call.inputs[1])) return LinearCpu(context, LinearCall(call));
+  Call plain = call;
+  plain.inputs[1].prepared = nullptr;
+  LinearCpu(context, LinearCall(plain));
 }
 
-size_t ForwardBytes(const Call& call, int num_threads) {
-  const TensorView &x = call.inputs[0], &weight = call.inputs[1];
-  const GemmShape shape{static_cast<size_t>(x.rows()), Size(weight, 0), Size(weight, 1)};
-  const bool packed = weight.prepared != nullptr && !DotPanels(weight);
-  return PlanGemm(shape, Element(x.dtype), {packed, x.dtype != DType::kBF16}, num_threads).bytes();
+// The products of one call: y, or `before` if that is made, and the gradients.
+struct Products {
+  std::array<GemmShape, 3> shapes;
+  size_t count;
+  bool packed;
+  DType dtype;
+  size_t space;
+
+  explicit Products(const LinearCall& c)
+      : shapes{Shape(c.x, c.weight)}, count(1), packed(c.weight.prepared != nullptr), dtype(c.x.dtype), space(0) {}
+  explicit Products(const LinearBackwardCall& c)
+      : packed(false), dtype(c.x.dtype), space(LinearBackwardSpace(c).bytes()) {
+    const GemmShape y = Shape(c.x, c.weight);
+    shapes = {{{y.m, y.k, y.n}, {y.n, y.k, y.m}, y}};
+    count = c.computes_before() ? 3 : 2;
+  }
+  static GemmShape Shape(const TensorView& x, const TensorView& weight) {
+    return {static_cast<size_t>(x.rows()), Size(weight, 0), Size(weight, 1)};
+  }
+  // `bytes` is of one product.
+  size_t Bytes(auto bytes) const {
+    size_t most = 0;
+    for (size_t i = 0; i < count; ++i) most = std::max<size_t>(most, bytes(shapes[i]));
+    return space + most;
+  }
+};
+
+template <class Arguments>
+size_t SimdBytes(const Call& call, int num_threads) {
+  const Products products{Arguments(call)};
+  const bool dot_panels = products.packed && DotPanels(call.inputs[1]);
+  const GemmOptions options{.packed = products.packed && !dot_panels, .in_place = products.dtype != DType::kBF16};
+  return products.Bytes(
+      [&](GemmShape shape) { return PlanGemm(shape, Element(products.dtype), options, num_threads).bytes(); });
 }
 
-template <const DotKernel& (*kKernel)()>
-size_t DotForwardBytes(const Call& call, int num_threads) {
-  const TensorView &x = call.inputs[0], &weight = call.inputs[1];
-  const DotShape shape{static_cast<size_t>(x.rows()), Size(weight, 0), DotSteps(Size(weight, 1), 2)};
-  return PlanDot(shape, weight.prepared != nullptr, kKernel().tile_rows, num_threads).bytes();
-}
-
-template <const DotKernel& (*kKernel)()>
-size_t DotBackwardBytes(const Call& call, int num_threads) {
-  const TensorView &x = call.inputs[1], &weight = call.inputs[2];
-  const size_t rows = static_cast<size_t>(x.rows()), out = Size(weight, 0), in = Size(weight, 1);
-  return std::max(PlanDot({rows, in, DotSteps(out, 2)}, false, kKernel().tile_rows, num_threads).bytes(),
-                  PlanDot({out, in, DotSteps(rows, 2)}, false, kKernel().tile_rows, num_threads).bytes());
-}
-
-size_t BackwardBytes(const Call& call, int num_threads) {
-  const TensorView &x = call.inputs[1], &weight = call.inputs[2];
-  const size_t rows = static_cast<size_t>(x.rows()), out = Size(weight, 0), in = Size(weight, 1);
-  const GemmOptions options{.in_place = x.dtype != DType::kBF16};
-  return std::max(PlanGemm({rows, in, out}, Element(x.dtype), options, num_threads).bytes(),
-                  PlanGemm({out, in, rows}, Element(x.dtype), options, num_threads).bytes());
+template <const DotKernel& (*kKernel)(), class Arguments>
+size_t DotBytes(const Call& call, int num_threads) {
+  const Products products{Arguments(call)};
+  return products.Bytes([&](GemmShape shape) {
+    return Bf16ProductBytes(kKernel(), {shape.m, shape.n, shape.k}, products.packed, num_threads);
+  });
 }
 
 size_t PreparedBytes(const TensorView& weight) {
@@ -76,52 +89,51 @@ void PrepareWeight(const TensorView& weight, void* out) {
 bool PreparedPays(const Call& call) { return call.inputs[0].rows() > int64_t{kFewRows} || DotPanels(call.inputs[1]); }
 
 constexpr DTypeSet kBf16 = SetOf(DType::kBF16);
+// Of linear and linear_training.
 constexpr Variant kForward[] = {
     {.name = "bf16_amx",
-     .run = Typed<kLinear, LinearBf16Amx>,
+     .run = LinearBf16Amx,
      .numerics = "bf16-amx",
      .dtypes = kBf16,
      .accepts = Bf16Amx,
      .needs = "AMX-BF16",
-     .workspace_bytes = DotForwardBytes<Bf16AmxKernel>},
+     .workspace_bytes = DotBytes<Bf16AmxKernel, LinearCall>},
     {.name = "bf16_dot",
-     .run = Typed<kLinear, LinearBf16Dot>,
+     .run = LinearBf16Dot,
      .numerics = "bf16-dot",
      .dtypes = kBf16,
      .accepts = Bf16Dot,
      .needs = "AVX512-BF16",
-     .workspace_bytes = DotForwardBytes<Bf16DotKernel>},
-    {.name = "simd", .run = Typed<kLinear, LinearSimd>, .accepts = Simd, .workspace_bytes = ForwardBytes},
-    {.name = "ref", .run = Typed<kLinear, LinearRef>, .numerics = "reference"},
+     .workspace_bytes = DotBytes<Bf16DotKernel, LinearCall>},
+    {.name = "simd", .run = LinearSimd, .accepts = Simd, .workspace_bytes = SimdBytes<LinearCall>},
+    {.name = "ref", .run = LinearRef, .numerics = "reference"},
 };
 constexpr Variant kBackward[] = {
     {.name = "bf16_amx",
-     .run = Typed<kLinearBackward, LinearBackwardBf16Amx>,
+     .run = LinearBackwardBf16Amx,
      .numerics = "bf16-amx",
      .dtypes = kBf16,
      .accepts = Bf16Amx,
      .needs = "AMX-BF16",
-     .workspace_bytes = DotBackwardBytes<Bf16AmxKernel>},
+     .workspace_bytes = DotBytes<Bf16AmxKernel, LinearBackwardCall>},
     {.name = "bf16_dot",
-     .run = Typed<kLinearBackward, LinearBackwardBf16Dot>,
+     .run = LinearBackwardBf16Dot,
      .numerics = "bf16-dot",
      .dtypes = kBf16,
      .accepts = Bf16Dot,
      .needs = "AVX512-BF16",
-     .workspace_bytes = DotBackwardBytes<Bf16DotKernel>},
-    {.name = "simd",
-     .run = Typed<kLinearBackward, LinearBackwardCpu>,
-     .accepts = Simd,
-     .workspace_bytes = BackwardBytes},
-    {.name = "ref", .run = Typed<kLinearBackward, LinearBackwardRef>, .numerics = "reference"},
+     .workspace_bytes = DotBytes<Bf16DotKernel, LinearBackwardCall>},
+    {.name = "simd", .run = LinearBackwardCpu, .accepts = Simd, .workspace_bytes = SimdBytes<LinearBackwardCall>},
+    {.name = "ref", .run = LinearBackwardRef, .numerics = "reference"},
 };
 
 }  // namespace
 
 namespace ops::linear {
-constinit const std::array<OpDef, 2> kOps = {
+constinit const std::array<OpDef, 3> kOps = {
     {{&kLinear, kForward, {.input = 1, .bytes = PreparedBytes, .run = PrepareWeight, .pays = PreparedPays}},
-     {&kLinearBackward, kBackward}}};
+     {&kLinearBackward, kBackward},
+     {&kLinearTraining, kForward}}};
 }  // namespace ops::linear
 
 }  // namespace strata

@@ -17,6 +17,7 @@ namespace {
 
 const OpDef& Forward() { return ops::linear::kOps[0]; }
 const OpDef& Backward() { return ops::linear::kOps[1]; }
+const OpDef& Training() { return ops::linear::kOps[2]; }
 
 void AddInput(OwnedCall& sample, int index, DType dtype, std::initializer_list<int64_t> sizes, uint64_t seed) {
   TensorView& view = sample.call.inputs[static_cast<size_t>(index)];
@@ -166,14 +167,36 @@ TEST(LinearTest, LongSumsStayCloseToTheReference) {
   }
 }
 
-TEST(LinearTest, ActivationsRoundWhereTheUnfusedOpsDo) {
+template <class T, class F>
+void ExpectFusedIsUnfused() {
+  constexpr int64_t kRows = 9, kIn = 70, kOut = 40;
   // relu is exact, so that the fused result is that of the rounded sum.
-  const OwnedCall plain = MakeLinear(DType::kBF16, 9, 70, 40),
-                  fused = MakeLinear(DType::kBF16, 9, 70, 40, Activation::kRelu);
-  const Outputs sums = RunSample(Forward(), plain), got = RunSample(Forward(), fused);
-  for (int64_t i = 0; i < 9 * 40; ++i) {
-    EXPECT_EQ(ToDouble(got.views[0].In<BF16>()[i]), std::max(0.0, ToDouble(sums.views[0].In<BF16>()[i])));
+  const OwnedCall plain = MakeLinear(kDTypeOf<T>, kRows, kIn, kOut);
+  OwnedCall fused = MakeLinear(kDTypeOf<T>, kRows, kIn, kOut, Activation::kRelu);
+  AddInput(fused, 3, kDTypeOf<T>, {kRows, kOut}, 4);
+  AddInput(fused, 4, kDTypeOf<T>, {kRows, kOut}, 5);
+  const T *gate = fused.call.inputs[3].In<T>(), *residual = fused.call.inputs[4].In<T>();
+  for (const Variant& row : Forward().variants) {
+    Outputs sums, y;
+    if (row.name == "ref" || !TrySample(Forward(), plain, {.row = row.name}, &sums).ok()) continue;
+    ASSERT_TRUE(TrySample(Forward(), fused, {.row = row.name}, &y).ok());
+    const Outputs training = RunSample(Training(), fused, {.row = row.name});
+    EXPECT_EQ(DifferentBits(training.views[0], y.views[0]), "") << row.name;
+    EXPECT_EQ(DifferentBits(training.views[1], sums.views[0]), "") << row.name;
+    const auto rounded = [](F v) { return static_cast<F>(ToDouble(FromDouble<T>(v))); };
+    for (int64_t i = 0; i < kRows * kOut; ++i) {
+      const F sum = static_cast<F>(ToDouble(sums.views[0].In<T>()[i])), relu = sum <= 0 ? 0 : sum;
+      const F product = rounded(relu * static_cast<F>(ToDouble(gate[i])));
+      const F want = rounded(product + static_cast<F>(ToDouble(residual[i])));
+      EXPECT_EQ(ToDouble(y.views[0].In<T>()[i]), want) << row.name << i;
+    }
   }
+}
+
+TEST(LinearTest, EveryStepOfTheEpilogueRoundsAsTheUnfusedOpsDo) {
+  ExpectFusedIsUnfused<float, float>();
+  ExpectFusedIsUnfused<BF16, float>();
+  ExpectFusedIsUnfused<double, double>();
 }
 
 TEST(LinearTest, NanAndInfinityStayInTheirRow) {
@@ -219,6 +242,45 @@ TEST(LinearBackwardTest, Bf16DotAddsPairsInOrder) {
       const float sum = SumBf16Dot(
           rows, [&](int64_t r) { return grad[r * out + i / in]; }, [&](int64_t r) { return x[r * in + i % in]; });
       ASSERT_EQ(ToFloat(got.views[1].In<BF16>()[i]), ToFloat(ToBF16(sum))) << i;
+    }
+  }
+}
+
+OwnedCall MakeBackward(DType dtype, int64_t rows, int64_t in, int64_t out, Activation activation) {
+  OwnedCall sample(kLinearBackward);
+  AddInput(sample, 0, dtype, {rows, out}, 1);
+  AddInput(sample, 1, dtype, {rows, in}, 2);
+  AddInput(sample, 2, dtype, {out, in}, 3);
+  AddInput(sample, 3, dtype, {out}, 4);
+  AddInput(sample, 4, dtype, {rows, out}, 5);
+  sample.call.attrs[0].i = static_cast<int64_t>(activation);
+  return sample;
+}
+
+// `before` only spares a product; what is not asked for changes nothing else.
+TEST(LinearBackwardTest, WhatTheForwardKeptChangesNoBit) {
+  constexpr int64_t kRows = 300, kIn = 33, kOut = 270;
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF64}) {
+    for (const Activation activation :
+         {Activation::kNone, Activation::kGelu, Activation::kGeluTanh, Activation::kRelu, Activation::kSilu}) {
+      OwnedCall sample = MakeBackward(dtype, kRows, kIn, kOut, activation);
+      const Outputs want = RunSample(Backward(), sample, {.threads = 2});
+      OwnedCall forward(kLinear);
+      for (size_t i = 0; i < 3; ++i) forward.call.inputs[i] = sample.call.inputs[i + 1];
+      const Outputs before = RunSample(Forward(), forward);
+      sample.call.inputs[5] = before.views[0];
+      EXPECT_EQ(DifferentBits(kLinearBackward, RunSample(Backward(), sample), want), "") << NameOf(dtype);
+      for (size_t left_out = 0; left_out < 4; ++left_out) {
+        for (size_t i = 0; i < 4; ++i) sample.call.attrs[1 + i].i = i != left_out;
+        const Outputs got = RunSample(Backward(), sample);
+        for (size_t i = 0; i < 4; ++i) {
+          if (i == left_out) {
+            EXPECT_EQ(got.views[i].numel(), 0);
+          } else {
+            EXPECT_EQ(DifferentBits(got.views[i], want.views[i]), "") << NameOf(dtype) << left_out << i;
+          }
+        }
+      }
     }
   }
 }

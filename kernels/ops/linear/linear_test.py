@@ -14,10 +14,10 @@ def test_keeping_the_sum_for_the_gradient_changes_no_bit(activation, dtype):
     make = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)  # noqa: E731
     inputs, grad = (make(20, 70), make(40, 70), make(40)), make(20, 40)
     found = []
-    for call in (ops.linear, lambda *args: torch.ops.strata.linear(*args[:3], ACTIVATIONS.index(args[3]))):
+    for call in (ops.linear, lambda *args, activation: torch.ops.strata.linear(*args, None, None, ACTIVATIONS.index(activation))):
         leaves = [t.clone().requires_grad_() for t in inputs]
-        y = call(*leaves, activation)
+        y = call(*leaves, activation=activation)
         found.append((y.detach(), *torch.autograd.grad(y, leaves, grad)))
     with torch.no_grad():
-        assert torch.equal(found[0][0], ops.linear(*inputs, activation))
+        assert torch.equal(found[0][0], ops.linear(*inputs, activation=activation))
     assert all(torch.equal(kept, again) for kept, again in zip(*found))

@@ -37,7 +37,7 @@ def _last(node, dim, what):
 
 @lowers(aten.linear.default)
 def _linear(build, node, x, weight, bias=None):
-    return _one(build, node, "linear", [x, weight, bias])
+    return _one(build, node, "linear", [x, weight, bias, None, None])
 
 
 @lowers(aten.layer_norm.default)

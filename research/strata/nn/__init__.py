@@ -17,6 +17,7 @@ __all__ = [
     "Attention",
     "CrossEntropyLoss",
     "Embedding",
+    "GatedLinear",
     "Gelu",
     "GroupNorm",
     "L2Normalize",
@@ -36,17 +37,31 @@ __all__ = [
 
 
 class Linear(nn.Linear):
-    """y [..., O] = x [..., K] @ weight [O, K].T + bias [O], and then `activation` (none|gelu|gelu_tanh|relu|silu)."""
+    """y [..., O] = x [..., K] @ weight [O, K].T + bias [O], and then `activation` (none|gelu|gelu_tanh|relu|silu), the
+    product with `gate` and the sum with `residual`, which are [..., O]: one pass, and the bits of one step each."""
 
     def __init__(self, in_features, out_features, bias=True, activation="none", device=None, dtype=None):
         super().__init__(in_features, out_features, bias, device, dtype)
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:
-        return ops.linear(x, self.weight, self.bias, self.activation)
+    def forward(self, x: Tensor, residual: Tensor | None = None, gate: Tensor | None = None) -> Tensor:
+        return ops.linear(x, self.weight, self.bias, gate, residual, self.activation)
 
     def extra_repr(self):
         return super().extra_repr() + f", activation={self.activation}"
+
+
+class GatedLinear(nn.Module):
+    """activation(gate(x)) * up(x), x [..., K] -> [..., O]: SwiGLU, with "gelu" GeGLU, the first half of Llama's MLP.
+    Its gate_proj and up_proj are `gate` and `up` here."""
+
+    def __init__(self, in_features, out_features, bias=False, activation="silu", device=None, dtype=None):
+        super().__init__()
+        self.gate = Linear(in_features, out_features, bias, activation, device, dtype)
+        self.up = Linear(in_features, out_features, bias, device=device, dtype=dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.up(x, gate=self.gate(x))
 
 
 class Embedding(nn.Embedding):
@@ -127,7 +142,8 @@ class Add(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention within each run of a ragged batch: x [N, D], cu_seqlens [B+1] -> [N, D]."""
+    """Multi-head self-attention within each run of a ragged batch: x [N, D], cu_seqlens [B+1] -> [N, D], plus
+    `residual`."""
 
     def __init__(self, width, heads, causal=False):
         super().__init__()
@@ -136,11 +152,11 @@ class Attention(nn.Module):
         self.heads, self.causal = heads, causal
         self.query, self.key, self.value, self.output = (Linear(width, width) for _ in range(4))
 
-    def forward(self, x: Tensor, cu_seqlens: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cu_seqlens: Tensor, residual: Tensor | None = None) -> Tensor:
         heads = (x.shape[0], self.heads, x.shape[1] // self.heads)
         q, k, v = (project(x).view(heads) for project in (self.query, self.key, self.value))
         mixed, _ = ops.attention(q, k, v, cu_seqlens, cu_seqlens, None, 1 / math.sqrt(heads[2]), self.causal)
-        return self.output(mixed.view(x.shape))
+        return self.output(mixed.view(x.shape), residual)
 
 
 class Rotary(nn.Module):

@@ -7,9 +7,10 @@ float32, bfloat16, float16 and float64. Narrow dtypes are computed in float32 an
 
 import torch
 
+from .. import ops
 from ..pointwise import fma, fuse, maximum, wide
 
-__all__ = ["geglu", "gelu", "mish", "relu", "sigmoid", "silu", "softplus", "swiglu", "tanh"]
+__all__ = ["gated_linear", "geglu", "gelu", "mish", "relu", "sigmoid", "silu", "softplus", "swiglu", "tanh"]
 
 
 def _silu(f):
@@ -90,3 +91,10 @@ def _gelu_by_tanh(x):
 def gelu(x, approximate="none"):
     """x * Phi(x), or its "tanh" form: the bits of strata.ops.gelu."""
     return _gelu_by_tanh(x) if approximate == "tanh" else _gelu_exact(x)
+
+
+def gated_linear(x, gate_weight, up_weight, gate_bias=None, up_bias=None, activation="silu"):
+    """activation(x gate_weight^T + gate_bias) * (x up_weight^T + up_bias): SwiGLU; with "gelu" GeGLU. The bits of the
+    unfused steps. Of a packed weight [2*I, K]: `gated_linear(x, *weight.chunk(2))`, which copies nothing."""
+    gate = ops.linear(x, gate_weight, gate_bias, activation=activation)
+    return ops.linear(x, up_weight, up_bias, gate)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from strata import nn, ops
+from strata.nn import functional
 
 torch.manual_seed(0)
 PAIRS = {
@@ -122,6 +123,46 @@ def test_rotary_scores_depend_on_the_distance_alone(pairs):
     torch.testing.assert_close(score(20, 13), score(57, 50), rtol=1e-12, atol=1e-12)
     assert not torch.allclose(score(20, 13), score(20, 14))
     assert torch.equal(rotary(q, at(0)), q)
+
+
+def _gated_parts(activation, x, gate, up):
+    """The unfused steps, in operators that round as they do."""
+    gated = getattr(functional, activation)(ops.linear(x, gate))
+    return gated * ops.linear(x, up)
+
+
+@pytest.mark.parametrize("activation", ["silu", "gelu"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
+def test_a_gated_layer_has_the_bits_of_its_steps(activation, dtype):
+    x, weight = torch.randn(3, 5, 40, dtype=dtype), torch.randn(2 * 70, 40, dtype=dtype) / 4
+    leaves = [x.requires_grad_(), weight.requires_grad_()]
+    y = functional.gated_linear(x, *weight.chunk(2), activation=activation)
+    assert torch.equal(y, _gated_parts(activation, x, *weight.chunk(2)))
+    got = torch.autograd.grad(y.double().square().sum(), leaves)
+    wide = [t.detach().double().requires_grad_() for t in leaves]
+    gate, up = (torch.nn.functional.linear(wide[0], w) for w in wide[1].chunk(2))
+    act = torch.nn.functional.silu if activation == "silu" else torch.nn.functional.gelu
+    want = torch.autograd.grad((act(gate) * up).square().sum(), wide)
+    near = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float64: 1e-11}[dtype]
+    for g, w in zip(got, want, strict=True):
+        assert (g.double() - w).abs().max() <= near * w.abs().max()
+
+
+def test_a_gated_module_is_its_function():
+    layer, x = nn.GatedLinear(24, 40, activation="gelu_tanh"), torch.randn(6, 24)
+    want = functional.gated_linear(x, layer.gate.weight, layer.up.weight, activation="gelu_tanh")
+    assert torch.equal(layer(x), want) and list(layer.state_dict()) == ["gate.weight", "up.weight"]
+
+
+@pytest.mark.parametrize("activation", ["none", "gelu", "relu", "silu"])
+def test_a_residual_rides_along_with_a_layer(activation):
+    layer = nn.Linear(24, 40, activation=activation)
+    x, residual = torch.randn(6, 24, requires_grad=True), torch.randn(6, 40, requires_grad=True)
+    fused, apart = layer(x, residual), ops.add(layer(x), residual)
+    assert torch.equal(fused, apart)
+    leaves, grad = (x, residual, layer.weight, layer.bias), torch.randn(6, 40)
+    got, want = (torch.autograd.grad(y, leaves, grad) for y in (fused, apart))
+    assert all(torch.equal(g, w) for g, w in zip(got, want)) and torch.equal(got[1], grad)
 
 
 def test_rotary_is_llamas():

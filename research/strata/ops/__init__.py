@@ -21,7 +21,7 @@ _native = _which.Library(_native)
 
 def definition(name):
     """The module kernels/ops/<folder>/<folder>.py that belongs to an operator, or None."""
-    folder = name.removesuffix("_backward")
+    folder = name.removesuffix("_backward").removesuffix("_training")
     for path in (
         pathlib.Path(__file__).parent / "_definitions" / f"{folder}.py",
         _library.ROOT / "kernels" / "ops" / folder / f"{folder}.py",
@@ -50,17 +50,16 @@ caches = {}  # of prepared weights, by operator
 
 def _install(schema):
     name = f"strata::{schema.name}"
-    module = definition(schema.name) if not schema.name.endswith("_backward") else None
+    module = definition(schema.name) if not schema.name.endswith(("_backward", "_training")) else None
     torch.library.register_fake(name, _fake.make(schema, getattr(module, "fake", None)))
-    rule = _autograd.make(schema, schemas, getattr(module, "backward", None), getattr(module, "same_gradient", {}),
-                          getattr(module, "forward", None))
+    rule = _autograd.make(schema, schemas, getattr(module, "backward", None), getattr(module, "same_gradient", {}))
     run = getattr(torch.ops.strata, schema.name).default
     if schema.prepare >= 0:
         run, caches[schema.name] = _prepared.make(schema)
     function = None
     if rule is not None:
         _autograd.register(rule)
-        function = _autograd.function(rule, run)
+        function = _autograd.function(rule, run, getattr(module, "keeps", None))
     if hasattr(module, "apply"):  # autograd of its own, as lists need
         function = module
     return _front.make(schema, function, run)

@@ -183,12 +183,36 @@ def linear(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
+    gate: Tensor | None = None,
+    residual: Tensor | None = None,
     activation: Literal["none", "gelu", "gelu_tanh", "relu", "silu"] | int = "none",
 ) -> Tensor:
-    """y[..., o] = activation(sum_k(x[..., k] * weight[o, k]) + bias[o])"""
+    """y[..., o] = activation(sum_k(x[..., k] * weight[o, k]) + bias[o]) * gate[..., o] + residual[..., o]"""
 
-def linear_backward(grad_y: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """gradients of linear without an activation"""
+def linear_backward(
+    grad_y: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    gate: Tensor | None = None,
+    before: Tensor | None = None,
+    activation: Literal["none", "gelu", "gelu_tanh", "relu", "silu"] | int = "none",
+    need_x: int = 1,
+    need_weight: int = 1,
+    need_bias: int = 1,
+    need_gate: int = 1,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """gradients of linear"""
+
+def linear_training(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    gate: Tensor | None = None,
+    residual: Tensor | None = None,
+    activation: Literal["none", "gelu", "gelu_tanh", "relu", "silu"] | int = "none",
+) -> tuple[Tensor, Tensor]:
+    """linear's y, and before[..., o] = sum_k(x[..., k] * weight[o, k]) + bias[o], which its gradient needs"""
 
 def linear_cross_entropy(
     x: Tensor,

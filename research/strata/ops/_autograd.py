@@ -3,9 +3,12 @@
 `f_backward` takes `grad_<output>` and any of f's inputs and outputs by name, then f's attributes, and gives
 `grad_<input>`. An operator whose gradient needs no kernel says so in its Python file, kernels/ops/<op>/<op>.py:
 `def backward(grads, inputs, attrs)` returns one gradient (or None) for every tensor input. `same_gradient = {"b": "a"}`
-there says that the gradient of the input b is that of a, which the backward gives. `def forward(run, *arguments)` there
-runs the operator (as `run`, or in parts that give the same bits) where a gradient is wanted, and returns its output
-and a tensor, or None, to be kept for `backward(grads, inputs, attrs, kept)`: what would else be computed twice.
+there says that the gradient of the input b is that of a, which the backward gives, or that of an output a.
+
+What a backward takes may cost the forward less than it costs the backward. Then an operator `f_training` gives f's
+outputs and, after them, such tensors, which are optional inputs of `f_backward` by these names; eager mode runs it in
+f's place where `keeps(*arguments)` of the Python file says so. An attribute `need_<input>` of a backward is 1 where
+that gradient is asked for, else 0.
 """
 
 import types
@@ -22,9 +25,10 @@ def _grads(grads, outputs):
 class _Rule:
     """How one operator saves what its gradient needs, and computes it."""
 
-    def __init__(self, schema, backward_schema, custom, same, forward):
+    def __init__(self, schema, schemas, custom, same):
+        backward_schema = schemas.get(schema.name + "_backward")
         self.schema, self.backward_schema, self.custom, self.same = schema, backward_schema, custom, same
-        self.forward = forward
+        self.training = schemas.get(schema.name + "_training")
         self.inputs = [a.name for a in schema.inputs]
         self.attrs = [a.name for a in schema.attrs]
         self.outputs = [a.name for a in schema.outputs]
@@ -37,10 +41,14 @@ class _Rule:
         else:
             self.needs, self.constant = self.inputs, []
 
-    def setup(self, ctx, inputs, output, *kept):
+    def setup(self, ctx, inputs, output):
         outputs = output if isinstance(output, tuple) else (output,)
-        values = dict(zip(self.inputs, inputs)) | dict(zip(self.outputs, outputs))
-        ctx.save_for_backward(*(values[name] for name in self.needs), *kept)
+        values = dict.fromkeys(self.needs) | dict(zip(self.inputs, inputs)) | dict(zip(self.outputs, outputs))
+        if len(outputs) > len(self.outputs):
+            kept = self.training.outputs[len(self.outputs):]
+            values |= zip((o.name for o in kept), outputs[len(self.outputs):])
+            outputs = outputs[:len(self.outputs)]
+        ctx.save_for_backward(*(values[name] for name in self.needs))
         if self.constant:
             ctx.mark_non_differentiable(*(outputs[i] for i in self.constant))
         ctx.attrs = dict(zip(self.attrs, inputs[len(self.inputs):]))
@@ -51,13 +59,16 @@ class _Rule:
             grads = _grads(grads, ctx.outputs)
         saved = dict(zip(self.needs, ctx.saved_tensors))
         if self.custom is not None:
-            kept = ctx.saved_tensors[len(self.needs):]
-            found = self.custom(tuple(grads), tuple(saved[name] for name in self.inputs), ctx.attrs, *kept)
+            found = self.custom(tuple(grads), tuple(saved[name] for name in self.inputs), ctx.attrs)
             return (*found, *(None for _ in self.attrs))
-        saved |= {"grad_" + name: grad for name, grad in zip(self.outputs, grads)}
+        named = {"grad_" + name: grad for name, grad in zip(self.outputs, grads)}
+        saved |= named
         args = [saved[a.name] for a in self.backward_schema.inputs]
-        got = self.op(*args, *(ctx.attrs[a.name] for a in self.backward_schema.attrs))
-        named = dict(zip((a.name for a in self.backward_schema.outputs), got if isinstance(got, tuple) else (got,)))
+        # Torch leaves out trailing arguments at their defaults.
+        needed = dict.fromkeys(self.inputs, False) | dict(zip(self.inputs, ctx.needs_input_grad))
+        attrs = ctx.attrs | {"need_" + name: int(is_needed) for name, is_needed in needed.items()}
+        got = self.op(*args, *(attrs[a.name] for a in self.backward_schema.attrs))
+        named |= zip((a.name for a in self.backward_schema.outputs), got if isinstance(got, tuple) else (got,))
         return tuple(
             named.get("grad_" + self.same.get(name, name)) if needed else None
             for name, needed in zip(self.inputs + self.attrs, ctx.needs_input_grad)
@@ -85,7 +96,7 @@ class _ListRule:
         return (*self.custom(tuple(grads), tuple(inputs), ctx.attrs), *[None] * ctx.given)
 
 
-def make(schema, schemas, custom, same, forward=None):
+def make(schema, schemas, custom, same):
     """The rule of an operator, or None where it has no gradient."""
     if not schema.plain:  # save_for_backward takes single tensors
         lists_alone = not schema.mutates and all(a.kind != "text" for a in schema.attrs)
@@ -93,7 +104,7 @@ def make(schema, schemas, custom, same, forward=None):
     backward = schemas.get(schema.name + "_backward")
     if backward is None and custom is None:
         return None
-    return _Rule(schema, backward, custom, same, forward)
+    return _Rule(schema, schemas, custom, same)
 
 
 def register(rule):
@@ -103,8 +114,10 @@ def register(rule):
     )
 
 
-def function(rule, run):
-    """The same as an autograd.Function, which costs half as much a call in eager mode. `run` is the forward."""
+def function(rule, run, keeps=None):
+    """The same as an autograd.Function, which costs half as much a call in eager mode. `run` is the forward; where
+    `keeps(*arguments)`, what trains it runs."""
+    training = getattr(torch.ops.strata, rule.training.name).default if keeps is not None else None
     if isinstance(rule, _ListRule):
         # An autograd.Function does not look into lists; what is registered does.
         return types.SimpleNamespace(apply=getattr(torch.ops.strata, rule.schema.name).default)
@@ -113,10 +126,11 @@ def function(rule, run):
         # One method, not forward and setup_context apart: those take three times as long a call.
         @staticmethod
         def forward(ctx, *args):
+            keep = training is not None and keeps(*args)
             with torch._C._AutoDispatchBelowAutograd():
-                output, *kept = (run(*args),) if rule.forward is None else rule.forward(run, *args)
-            rule.setup(ctx, args, output, *kept)
-            return output
+                output = training(*args) if keep else run(*args)
+            rule.setup(ctx, args, output)
+            return output[0] if keep else output
 
         @staticmethod
         @once_differentiable

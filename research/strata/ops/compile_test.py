@@ -27,7 +27,7 @@ def _grown(call):
     names = [a.name for a in call.schema.inputs]
     grown = {}
     for spec, name, tensor in zip(call.schema.inputs, names, twice):
-        if spec.leading and tensor.dim() > len(spec.dims):
+        if tensor is not None and spec.leading and tensor.dim() > len(spec.dims):
             grown[name] = tensor
     return call.replaced(**grown)
 

@@ -1,0 +1,74 @@
+#include "kernels/dot/bf16_product.h"
+
+#include <algorithm>
+
+#include "kernels/dot/dot_pack.h"
+
+namespace strata {
+namespace {
+
+constexpr size_t kBytes = sizeof(uint16_t);
+
+// Two neighbours along k, from a place in a matrix; zeros beyond.
+uint32_t Pair(const uint16_t* at, size_t stride, size_t k, size_t num_k) {
+  const uint32_t first = k < num_k ? at[0] : 0, second = k + 1 < num_k ? at[stride] : 0;
+  return first | second << 16;
+}
+
+void PackA(Bf16Matrix a, size_t num_k, size_t row, size_t rows, size_t steps, uint32_t* out, size_t block) {
+  const uint16_t* from = a.data + row * a.row_stride;
+  if (a.column_stride == 1) return PackRows(from, a.row_stride * kBytes, rows, num_k * kBytes, steps, out, block);
+  if (a.row_stride == 1) return PackRowsDownBf16(from, a.column_stride, rows, num_k, steps, out, block);
+  for (size_t r = 0; r < rows; ++r) {
+    for (size_t s = 0; s < steps; ++s) {
+      out[s / kBlockSteps * block + r * kRowSteps + s % kBlockSteps] =
+          Pair(from + r * a.row_stride + 2 * s * a.column_stride, a.column_stride, 2 * s, num_k);
+    }
+  }
+}
+
+void PackB(Bf16Matrix b, Bf16Shape shape, size_t column, size_t first, size_t steps, uint32_t* out) {
+  const uint16_t* from = b.data + column * b.column_stride;
+  const size_t columns = std::min(kPanelColumns, shape.n - column);
+  if (b.row_stride == 1) {
+    return PackPanelAvx512(from, b.column_stride * kBytes, columns, shape.k * kBytes, first, steps, out);
+  }
+  if (b.column_stride == 1) return PackPanelDownBf16(from, b.row_stride, columns, shape.k, first, steps, out);
+  for (size_t s = 0; s < steps; ++s) {
+    const size_t k = 2 * (first + s);
+    for (size_t j = 0; j < kPanelColumns; ++j) {
+      out[s * kPanelColumns + j] =
+          j < columns ? Pair(from + j * b.column_stride + k * b.row_stride, b.row_stride, k, shape.k) : 0;
+    }
+  }
+}
+
+DotShape InSteps(Bf16Shape shape) { return {shape.m, shape.n, DotSteps(shape.k, 2)}; }
+
+}  // namespace
+
+void Bf16Product(const OpContext& context, const DotKernel& kernel, Bf16Shape shape, Bf16Matrix a, Bf16Matrix b,
+                 const void* packed, FunctionRef<void(const DotSums&)> finish) {
+  const DotShape dot = InSteps(shape);
+  const auto pack_a = [&](size_t row, size_t rows, uint32_t* to, size_t block) {
+    PackA(a, shape.k, row, rows, dot.steps, to, block);
+  };
+  const auto pack_b = [&](size_t column, size_t first, size_t steps, uint32_t* to) {
+    PackB(b, shape, column, first, steps, to);
+  };
+  DotGemm(context, kernel, dot, {pack_a, static_cast<const uint32_t*>(packed), pack_b, /*init=*/nullptr, finish},
+          context.workspace);
+}
+
+size_t Bf16ProductBytes(const DotKernel& kernel, Bf16Shape shape, bool packed, int num_threads) {
+  return PlanDot(InSteps(shape), packed, kernel.tile_rows, num_threads).bytes();
+}
+
+void PackBf16(Bf16Shape shape, Bf16Matrix b, void* out) {
+  const size_t steps = InSteps(shape).steps;
+  for (size_t column = 0; column < shape.n; column += kPanelColumns) {
+    PackB(b, shape, column, 0, steps, static_cast<uint32_t*>(out) + column * steps);
+  }
+}
+
+}  // namespace strata
