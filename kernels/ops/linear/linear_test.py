@@ -14,7 +14,11 @@ def test_keeping_the_sum_for_the_gradient_changes_no_bit(activation, dtype):
     make = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)  # noqa: E731
     inputs, grad = (make(20, 70), make(40, 70), make(40)), make(20, 40)
     found = []
-    for call in (ops.linear, lambda *args, activation: torch.ops.strata.linear(*args, None, None, ACTIVATIONS.index(activation))):
+
+    def bare(*args, activation):
+        return torch.ops.strata.linear(*args, None, None, ACTIVATIONS.index(activation))
+
+    for call in (ops.linear, bare):
         leaves = [t.clone().requires_grad_() for t in inputs]
         y = call(*leaves, activation=activation)
         found.append((y.detach(), *torch.autograd.grad(y, leaves, grad)))
