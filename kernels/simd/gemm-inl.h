@@ -173,6 +173,7 @@ struct GemmJob {
   Matrix<TB> b;
   const F* packed;  // or nullptr
   Partial<F> partial;
+  bool more;  // sums go on from those in `partial`
   const Epilogue& epilogue;
 
   size_t Columns(size_t panel) const { return std::min(kPanel, shape.n - panel * kPanel); }
@@ -190,8 +191,9 @@ struct GemmJob {
     const bool last = first + steps >= shape.k;
     ForEachTile(rows, [&](auto tile, size_t r) HWY_ATTR {
       HWY_ALIGN F sums[tile() * kPanel];
-      if (first > 0) waiting.Load(group + r, column, tile(), columns, sums);
-      GemmTile<tile()>(rows_packed + r * steps, piece, steps, first == 0, sums);
+      const bool start = first == 0 && !more;
+      if (!start) waiting.Load(group + r, column, tile(), columns, sums);
+      GemmTile<tile()>(rows_packed + r * steps, piece, steps, start, sums);
       if (last) return FinishTile(sums, tile(), columns, group + r, column, epilogue);
       waiting.Store(group + r, column, tile(), columns, sums);
     });
@@ -254,7 +256,11 @@ struct GemmJob {
     for (size_t p = panels * part / plan.column_parts; p < last_panel; ++p) {
       const size_t columns = Columns(p);
       HWY_ALIGN F sums[kRows * kPanel];
-      if (packed != nullptr) {
+      if (more) {
+        partial.Load(0, p * kPanel, shape.m, columns, sums);
+        PackPiece(p, 0, shape.k, piece_space);
+        GemmTile<kRows>(row_space, piece_space, shape.k, false, sums);
+      } else if (packed != nullptr) {
         GemmTile<kRows>(row_space, packed + p * kPanel * shape.k, shape.k, true, sums);
       } else if (b.row_stride == 1) {
         for (size_t c = 0; c < columns; c += hn::MaxLanes(d)) {
@@ -282,11 +288,12 @@ struct GemmJob {
 
 // A is m x k and B k x n, each with one stride of 1 where it is to be fast. `packed`: B from PackB, or nullptr.
 // `partial`: where sums may wait, memory of F in the output's place; or nullptr, for memory from the workspace.
+// `more`: B is unpacked, and k goes on from the sums that are in `partial`, as many whole blocks as came before.
 // REQUIRES: context.workspace has PlanGemm(shape, sizeof(F), {packed != nullptr, partial != nullptr}, threads).bytes()
 // bytes.
 template <class F, class TA, class TB, class Epilogue>
 void Gemm(const OpContext& context, GemmShape shape, Matrix<TA> a, Matrix<TB> b, const F* packed, F* partial,
-          const Epilogue& epilogue) {
+          const Epilogue& epilogue, bool more = false) {
   if (shape.m == 0 || shape.n == 0) return;
   const GemmOptions options{.packed = packed != nullptr, .in_place = partial != nullptr};
   const GemmJob<F, TA, TB, Epilogue> job{PlanGemm(shape, sizeof(F), options, context.parallel->num_threads()),
@@ -295,6 +302,7 @@ void Gemm(const OpContext& context, GemmShape shape, Matrix<TA> a, Matrix<TB> b,
                                          b,
                                          packed,
                                          {partial, shape.n},
+                                         more,
                                          epilogue};
   const auto run = [&](int part) {
     job.Run(static_cast<size_t>(part), context.workspace + static_cast<size_t>(part) * job.plan.part_bytes);

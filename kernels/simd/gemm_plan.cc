@@ -12,7 +12,7 @@ constexpr size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 // A group of A's rows stays in the second-level cache beside a panel of B (1 MiB on the machines measured); the panels
 // that they meet in the third.
 constexpr size_t kGroupBytes = size_t{384} << 10, kPanelsBytes = size_t{4} << 20;
-// Steps of k at a time: a multiple of the sum's block of 256, so that sums are cut where they are anyway. Sums that
+// Steps of k at a time: a multiple of the sum's block, so that sums are cut where they are anyway. Sums that
 // wait for the next block cost a few loads and stores in this many multiply-adds.
 constexpr size_t kSteps = 256, kMostSteps = 768;
 // Fewer multiply-adds than this are not worth another thread: about 12 us at 40 a nanosecond.

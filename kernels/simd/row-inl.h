@@ -40,7 +40,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 inline constexpr size_t kVirtualLanes = 64;
 // Sums over rows (of a weight's gradient, say) and dot products add in order, in blocks of this length.
-inline constexpr size_t kSumBlock = 256;
+inline constexpr size_t kSumBlock = 128;
 
 // What a dtype is computed in: bfloat16 in float32, the others as they are.
 template <class T>

@@ -46,9 +46,9 @@ OwnedCall MakeLinear(DType dtype, int64_t rows, int64_t in, int64_t out, Activat
 template <class F>
 F SumInBlocks(int64_t k, auto a, auto b) {
   F total = 0;
-  for (int64_t block = 0; block < k; block += 256) {
+  for (int64_t block = 0; block < k; block += 128) {
     F sum = 0;
-    for (int64_t i = block; i < std::min(k, block + 256); ++i) sum = std::fma(a(i), b(i), sum);
+    for (int64_t i = block; i < std::min(k, block + 128); ++i) sum = std::fma(a(i), b(i), sum);
     total = block == 0 ? sum : total + sum;
   }
   return total;
@@ -154,7 +154,7 @@ TEST(LinearTest, ALargeProductHasTheBitsOfItsRows) {
   }
 }
 
-// 256 + K / 256 roundings meet in an output, each of 2^-24 of a partial sum; they add up like a random walk. Partial
+// 128 + K / 128 roundings meet in an output, each of 2^-24 of a partial sum; they add up like a random walk. Partial
 // sums reach |y| or, where they cancel, sqrt(K) times a term, 1 / 3.
 TEST(LinearTest, LongSumsStayCloseToTheReference) {
   constexpr int64_t kRows = 5, kIn = 20000, kOut = 3;
@@ -163,7 +163,7 @@ TEST(LinearTest, LongSumsStayCloseToTheReference) {
   for (int64_t i = 0; i < kRows * kOut; ++i) {
     const double y = want.views[0].In<float>()[i];
     EXPECT_NEAR(got.views[0].In<float>()[i], y,
-                0x1p-24 * std::sqrt(256 + kIn / 256) * std::max(std::fabs(y), std::sqrt(kIn) / 3));
+                0x1p-24 * std::sqrt(128 + kIn / 128) * std::max(std::fabs(y), std::sqrt(kIn) / 3));
   }
 }
 

@@ -49,7 +49,7 @@ inline constexpr OpSchema kLinearCrossEntropyBackward = Op("linear_cross_entropy
                                                             .Out("grad_weight", "V K")
                                                             .Out("grad_bias", "V");
 
-// Rows of a chunk: a block of the sum down the rows (kSumBlock), which is why it is part of the definition.
+// Rows of a chunk: whole blocks of the sum down the rows (kSumBlock). Free to change.
 inline constexpr int64_t kLossRows = 256;
 // Vocabulary of one product; free to change.
 inline constexpr int64_t kLossColumns = 2048;

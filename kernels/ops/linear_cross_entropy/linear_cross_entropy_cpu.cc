@@ -30,21 +30,15 @@ struct PutLogits {
   }
 };
 
-// The next block of a longer sum.
 template <class F>
-struct AddBlock {
+struct PutSums {
   F* sums;
   size_t width;
-  bool first;
 
   template <class D>
   HWY_INLINE void operator()(D d, size_t row, size_t column, hn::Vec<D> sum, size_t count) const {
     F* to = sums + row * width + column;
-    if (count >= hn::MaxLanes(D())) {
-      hn::StoreU(first ? sum : hn::Add(hn::LoadU(d, to), sum), d, to);
-    } else {
-      WriteN(first ? sum : hn::Add(ReadN(d, to, count), sum), d, to, count);
-    }
+    count >= hn::MaxLanes(D()) ? hn::StoreU(sum, d, to) : WriteN(sum, d, to, count);
   }
 };
 
@@ -109,24 +103,26 @@ struct Loss {
                      const T* column = logits + begin;
                      F* sums = bias_sum + begin;
                      Map(d, static_cast<size_t>(end - begin), sums, [&](auto at) HWY_ATTR {
-                       auto sum = hn::Zero(d);
-                       for (size_t r = 0; r < count; ++r) sum = hn::Add(sum, at(column + r * classes));
-                       return hn::Add(start ? hn::Zero(d) : at(sums), sum);
+                       auto total = start ? hn::Zero(d) : at(sums);
+                       for (size_t block = 0; block < count; block += kSumBlock) {
+                         auto sum = hn::Zero(d);
+                         for (size_t r = block; r < std::min(count, block + kSumBlock); ++r) {
+                           sum = hn::Add(sum, at(column + r * classes));
+                         }
+                         total = hn::Add(total, sum);
+                       }
+                       return total;
                      });
                    });
   }
   // From the chunk's gradients, which lie where its logits were.
   void AddGradients(size_t first, size_t count) const {
     const F* const unpacked = nullptr;
-    F* const in_workspace = nullptr;
-    for (size_t v = 0; v < classes; v += kSumBlock) {
-      const GemmShape shape{count, width, std::min(kSumBlock, classes - v)};
-      Gemm<F>(context, shape, Matrix<T>{logits + v, classes, 1}, Matrix<T>{weight + v * width, width, 1}, unpacked,
-              in_workspace, AddBlock<F>{x_sum, width, v == 0});
-    }
+    Gemm<F>(context, {count, width, classes}, Matrix<T>{logits, classes, 1}, Matrix<T>{weight, width, 1}, unpacked,
+            x_sum, PutSums<F>{x_sum, width});
     StoreAs(context, x_sum, count * width, x_grad + first * width);
     Gemm<F>(context, {classes, width, count}, Matrix<T>{logits, 1, classes}, Matrix<T>{x + first * width, width, 1},
-            unpacked, in_workspace, AddBlock<F>{weight_sum, width, first == 0});
+            unpacked, weight_sum, PutSums<F>{weight_sum, width}, /*more=*/first > 0);
     AddBias(first == 0, count);
   }
   void Run() const {
@@ -166,10 +162,9 @@ Parts PartsOf(const TensorView& x, const TensorView& weight, bool gradients, int
     for (const size_t columns : {std::min<size_t>(classes, kLossColumns), classes % kLossColumns}) {
       product = std::max(product, PlanGemm({count, columns, width}, element, {}, num_threads).bytes());
     }
-    for (const size_t depth : {std::min(classes, kSumBlock), classes % kSumBlock}) {
-      product = std::max(product, PlanGemm({count, width, depth}, element, {}, num_threads).bytes());
-    }
-    product = std::max(product, PlanGemm({classes, width, count}, element, {}, num_threads).bytes());
+    const GemmOptions in_place{.in_place = true};
+    product = std::max(product, PlanGemm({count, width, classes}, element, in_place, num_threads).bytes());
+    product = std::max(product, PlanGemm({classes, width, count}, element, in_place, num_threads).bytes());
   }
   take(&parts.product, product);
   parts.bytes = at;

@@ -12,7 +12,7 @@ namespace {
 
 const OpDef& Linear() { return ops::linear_half::kOps[0]; }
 
-// linear's definition on the widened weights: one chain along k in blocks of 256, in order.
+// linear's definition on the widened weights: one chain along k in blocks of 128, in order.
 float Expected(const Call& call, int64_t r, int64_t o) {
   const int64_t in = call.inputs[0].size(1);
   const float* x = call.inputs[0].In<float>() + r * in;
@@ -21,9 +21,9 @@ float Expected(const Call& call, int64_t r, int64_t o) {
                                                : ToFloat(call.inputs[1].In<BF16>()[i]);
   };
   float total = 0;
-  for (int64_t block = 0; block < in; block += 256) {
+  for (int64_t block = 0; block < in; block += 128) {
     float sum = 0;
-    for (int64_t k = block; k < std::min(in, block + 256); ++k) sum = std::fma(x[k], weight(o * in + k), sum);
+    for (int64_t k = block; k < std::min(in, block + 128); ++k) sum = std::fma(x[k], weight(o * in + k), sum);
     total = block == 0 ? sum : total + sum;
   }
   return total + call.inputs[2].In<float>()[o];

@@ -34,9 +34,9 @@ TEST(MatmulTest, EveryOutputIsOneChainInBlocksOf256) {
     for (int64_t i = 0; i < batch * m * n; ++i) {
       const int64_t p = i / (m * n), row = i / n % m, column = i % n;
       float total = 0;
-      for (int64_t block = 0; block < k; block += 256) {
+      for (int64_t block = 0; block < k; block += 128) {
         float sum = 0;
-        for (int64_t l = block; l < std::min(k, block + 256); ++l) {
+        for (int64_t l = block; l < std::min(k, block + 128); ++l) {
           sum = std::fma(a[(p * m + row) * k + l], b[(p * k + l) * n + column], sum);
         }
         total = block == 0 ? sum : total + sum;

@@ -8,7 +8,7 @@
 
 namespace strata {
 
-// Each column goes down its R rows in order, in blocks of 256 (kSumBlock) whose results are then joined in order. The
+// Each column goes down its R rows in order, in blocks of 128 (kSumBlock) whose results are then joined in order. The
 // rest is as in reduce (kernels/ops/reduce/reduce.h). strata.reductions brings any dims of a tensor into this form.
 inline constexpr OpSchema kReduceOuter = Op("reduce_outer")
                                              .Doc("y[a, b] = the sum (mean, max, ...) of x[a, r, b] over r")
