@@ -70,10 +70,11 @@ void ExpectTheDefinition(int64_t rows, int64_t in, int64_t out) {
   }
 }
 
-TEST(LinearTest, EveryOutputIsOneChainInBlocksOf256) {
+TEST(LinearTest, EveryOutputIsOneChainInBlocksOf128) {
   if (!SimdSupported()) GTEST_SKIP() << "no SIMD target here";
   for (const auto& [rows, in, out] : {std::array<int64_t, 3>{1, 1, 1},
                                       {3, 255, 5},
+                                      {13, 128, 33},
                                       {13, 256, 33},
                                       {27, 257, 31},
                                       {1, 1000, 65},
