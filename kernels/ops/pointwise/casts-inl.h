@@ -122,46 +122,54 @@ inline StepFn FindCast(DType from, DType to) {
   }
 }
 
+// bfloat16 and float16 in memory as vectors of float32, and back.
 template <class D>
-HWY_INLINE hn::Vec<D> ReadF16(D d, const F16* p) {
+HWY_INLINE hn::Vec<D> ReadAs(D d, const BF16* p) {
+  return Read(d, p);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> ReadAs(D d, const F16* p) {
   const hn::Rebind<hwy::float16_t, D> d16;
   return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(p)));
 }
 template <class D>
-HWY_INLINE void WriteF16(hn::Vec<D> v, D d, F16* p) {
+HWY_INLINE void WriteAs(hn::Vec<D> v, D d, BF16* p) {
+  StoreBF16(v, d, p);
+}
+template <class D>
+HWY_INLINE void WriteAs(hn::Vec<D> v, D d, F16* p) {
   const hn::Rebind<hwy::float16_t, D> d16;
   // Every NaN becomes one.
   const auto one_nan = hn::IfThenElse(hn::IsNaN(v), hn::Set(d, std::numeric_limits<float>::quiet_NaN()), v);
   hn::StoreU(hn::DemoteTo(d16, one_nan), d16, reinterpret_cast<hwy::float16_t*>(p));
 }
-
-// bfloat16 or float16 in memory -> float32. `out` may end where `in` does.
-inline void FromNarrow(DType type, const void* in, float* out, size_t count) {
-  const hn::ScalableTag<float> d;
-  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto v =
-        type == DType::kBF16 ? Read(d, static_cast<const BF16*>(in) + i) : ReadF16(d, static_cast<const F16*>(in) + i);
-    hn::StoreU(v, d, out + i);
-  }
-}
-inline void ToNarrow(DType type, const float* in, void* out, size_t count) {
-  const hn::ScalableTag<float> d;
-  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto v = hn::LoadU(d, in + i);
-    if (type == DType::kBF16) {
-      StoreBF16(v, d, static_cast<BF16*>(out) + i);
-    } else {
-      WriteF16(v, d, static_cast<F16*>(out) + i);
-    }
-  }
-}
 // What storing and reading back gives.
-inline void RoundNarrow(DType type, float* values, size_t count) {
+template <class T, class D>
+HWY_INLINE hn::Vec<D> RoundAs(D d, hn::Vec<D> v) {
+  if constexpr (std::is_same_v<T, BF16>) {
+    return RoundTo<BF16>(d, v);
+  } else {
+    const hn::Rebind<hwy::float16_t, D> d16;
+    return hn::PromoteTo(d, hn::DemoteTo(d16, v));
+  }
+}
+
+// Whole tiles of it. `out` may end where `in` does.
+template <class T>
+void FromNarrow(const T* in, float* out, size_t count) {
   const hn::ScalableTag<float> d;
-  const hn::Rebind<hwy::float16_t, decltype(d)> d16;
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) hn::StoreU(ReadAs(d, in + i), d, out + i);
+}
+template <class T>
+void ToNarrow(const float* in, T* out, size_t count) {
+  const hn::ScalableTag<float> d;
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) WriteAs(hn::LoadU(d, in + i), d, out + i);
+}
+template <class T>
+void RoundNarrow(float* values, size_t count) {
+  const hn::ScalableTag<float> d;
   for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto v = hn::LoadU(d, values + i);
-    hn::StoreU(type == DType::kBF16 ? RoundTo<BF16>(d, v) : hn::PromoteTo(d, hn::DemoteTo(d16, v)), d, values + i);
+    hn::StoreU(RoundAs<T>(d, hn::LoadU(d, values + i)), d, values + i);
   }
 }
 

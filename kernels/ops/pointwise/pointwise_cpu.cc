@@ -3,17 +3,12 @@
 #include <hwy/foreach_target.h>  // compiles this file again for every target
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/pointwise/broadcast.h"
-#include "kernels/ops/pointwise/casts-inl.h"
 #include "kernels/ops/pointwise/pointwise.h"
 #include "kernels/ops/pointwise/program.h"
-#include "kernels/ops/pointwise/random-inl.h"
 #include "kernels/ops/pointwise/run-inl.h"
-#include "kernels/ops/pointwise/steps-inl.h"
 #include "kernels/ops/pointwise/tile.h"
 #include "kernels/ops/pointwise/workspace.h"
 #include "kernels/simd/stream.h"
@@ -21,45 +16,14 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
-using pointwise::Program;
-using pointwise::Step;
-
-StepFn FindStep(const Step& step) {
-  switch (pointwise::InfoOf(step.code).kind) {
-    case pointwise::CodeKind::kCast:
-      return FindCast(pointwise::ComputeOf(step.type), pointwise::ComputeOf(step.result));
-    case pointwise::CodeKind::kRandom:
-      return FindRandom(step.code);
-    default:
-      break;
-  }
-  switch (pointwise::ComputeOf(step.type)) {
-    case DType::kF64:
-      return StepOf<double>(step.code);
-    case DType::kI32:
-      return StepOf<int32_t>(step.code);
-    case DType::kI64:
-      return StepOf<int64_t>(step.code);
-    case DType::kBool:
-      return BoolStep(step.code);
-    default:
-      return StepOf<float>(step.code);
-  }
-}
-
 void Pointwise(const OpContext& context, std::span<const TensorView> inputs, std::string_view text,
                std::span<const TensorView> outputs) {
-  const Program& program = *pointwise::Decode(text).program;
+  const pointwise::Program& program = *pointwise::Decode(text).program;
   const pointwise::Broadcast broadcast(inputs, outputs[0]);
   if (broadcast.total == 0) return;
-  std::array<StepFn, pointwise::kMaxInstructions> steps;
-  for (size_t i = 0; i < static_cast<size_t>(program.schedule.num_steps); ++i) {
-    steps[i] = FindStep(program.schedule.steps[i]);
-  }
   int64_t bytes = 0;
   for (const TensorView& output : outputs) bytes += broadcast.total * static_cast<int64_t>(SizeOf(output.dtype));
-  const pointwise::Work work{
-      program, broadcast, inputs, outputs, steps.data(), context.workspace, WorthStreaming(bytes)};
+  const pointwise::Work work{program, broadcast, inputs, outputs, context.workspace, WorthStreaming(bytes)};
   FillConstants(work);
   // Below a quarter of a million elements of simple instructions a second thread costs more than it takes over.
   const int64_t tile = static_cast<int64_t>(pointwise::kTile) * (program.schedule.weight + 2);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -150,6 +151,11 @@ TEST(PointwiseTest, InputsBroadcastInEveryLayout) {
           Make(With("T x0, T x1, int64 x2; v0 = sub(x0, x1); v1 = T(x2); v2 = mul(v0, v1); return v2", dtype),
                {shapes[0], shapes[1], {1}}, ++seed);
       EXPECT_EQ(CheckAll(Op(), sample.call), "") << seed;
+      const Sample chain = Make(With("T x0, T x1; v0 = sub(x1, x0); v1 = mul(v0, x1); v2 = lt(x0, x1); "
+                                     "v3 = select(v2, v1, x1); return v3, v1",
+                                     dtype),
+                                {shapes[0], shapes[1]}, ++seed);
+      EXPECT_EQ(CheckAll(Op(), chain.call), "") << seed;
     }
   }
 }
@@ -157,12 +163,18 @@ TEST(PointwiseTest, InputsBroadcastInEveryLayout) {
 // Draws programs in the format's text.
 class Writer {
  public:
-  explicit Writer(uint64_t seed) : random_(seed) {}
+  static constexpr DType kAll[] = {DType::kF32, DType::kF32, DType::kBF16, DType::kF16, DType::kF64,
+                                   DType::kI32, DType::kI64, DType::kU8,   DType::kBool};
+  static constexpr DType kFloats[] = {DType::kF32, DType::kF32, DType::kBF16, DType::kF16};
+  static constexpr DType kDoubles[] = {DType::kF64};
+
+  // Of all dtypes, or of the `family` that one chain computes in.
+  explicit Writer(uint64_t seed, std::span<const DType> family = kAll) : random_(seed), family_(family) {}
 
   std::string Text(int inputs, int instructions) {
     std::string text;
     for (int i = 0; i < inputs; ++i) {
-      types_.push_back(kAll[random_() % std::size(kAll)]);
+      types_.push_back(family_[random_() % family_.size()]);
       text += (i ? ", " : "") + std::string(NameOf(types_.back())) + " x" + std::to_string(i);
     }
     inputs_ = inputs;
@@ -174,9 +186,6 @@ class Writer {
   }
 
  private:
-  static constexpr DType kAll[] = {DType::kF32, DType::kF32, DType::kBF16, DType::kF16, DType::kF64,
-                                   DType::kI32, DType::kI64, DType::kU8,   DType::kBool};
-
   std::string Name(size_t value) const {
     return value < static_cast<size_t>(inputs_) ? "x" + std::to_string(value)
                                                 : "v" + std::to_string(value - static_cast<size_t>(inputs_));
@@ -197,7 +206,7 @@ class Writer {
   }
   std::string Cast() {
     const size_t value = random_() % types_.size();
-    const DType to = kAll[random_() % std::size(kAll)];
+    const DType to = family_[random_() % family_.size()];
     types_.push_back(to);
     return std::string(NameOf(to)) + "(" + Name(value) + ")";
   }
@@ -230,6 +239,7 @@ class Writer {
   }
 
   std::mt19937_64 random_;
+  std::span<const DType> family_;
   std::vector<DType> types_;
   int inputs_ = 0;
 };
@@ -252,33 +262,72 @@ std::string Alone(const Program& program, int i, std::vector<pointwise::Operand>
   return pointwise::ProgramText(one);
 }
 
+void CheckOneByOne(const std::string& text, const Sample& whole) {
+  Program program;
+  std::string error;
+  ASSERT_TRUE(pointwise::Parse(text, &program, &error)) << error;
+  const Outputs got = RunSample(Op(), whole.call);
+  std::vector<TensorView> values(pointwise::kMaxProgramInputs + pointwise::kMaxInstructions);
+  std::copy(whole.call.lists[0].begin(), whole.call.lists[0].end(), values.begin());
+  std::vector<Outputs> kept;
+  for (int i = 0; i < program.num_instructions; ++i) {
+    std::vector<pointwise::Operand> operands;
+    Sample one(Alone(program, i, &operands));
+    for (const pointwise::Operand operand : operands) {
+      one.call.lists[0].push_back(values[static_cast<size_t>(operand)]);
+    }
+    kept.push_back(RunSample(Op(), one.call));
+    values[static_cast<size_t>(pointwise::ResultOf(i))] = kept.back().views[0];
+  }
+  for (size_t o = 0; o < got.views.size(); ++o) {
+    ASSERT_EQ(DifferentBits(got.views[o], values[static_cast<size_t>(program.outputs[o])]), "")
+        << "output " << o << " of " << text;
+  }
+  ASSERT_EQ(CheckTargets(Op(), whole.call), "") << text;
+  ASSERT_EQ(CheckThreads(Op(), whole.call), "") << text;
+}
+
 TEST(PointwiseTest, AProgramGivesWhatItsInstructionsGiveOneByOne) {
   for (uint64_t seed = 0; seed < 150; ++seed) {
-    Writer writer(seed);
-    const std::string text = writer.Text(1 + static_cast<int>(seed % 4), 1 + static_cast<int>(seed % 40));
-    const Sample whole = Make(text, {{seed % 2 ? 70 : 600}}, seed, true);
+    const std::string text = Writer(seed).Text(1 + static_cast<int>(seed % 4), 1 + static_cast<int>(seed % 40));
+    CheckOneByOne(text, Make(text, {{seed % 2 ? 70 : 600}}, seed, true));
+  }
+}
+
+TEST(PointwiseTest, AChainGivesWhatItsInstructionsGiveOneByOne) {
+  const Shape shapes[] = {{70}, {3, 300}, {128}, {1023}};
+  int fused = 0;
+  for (uint64_t seed = 0; seed < 150; ++seed) {
+    Writer writer(seed, seed % 5 == 4 ? std::span<const DType>(Writer::kDoubles) : Writer::kFloats);
+    const std::string text = writer.Text(1 + static_cast<int>(seed % 4), 1 + static_cast<int>(seed % 30));
     Program program;
     std::string error;
     ASSERT_TRUE(pointwise::Parse(text, &program, &error)) << error;
-    const Outputs got = RunSample(Op(), whole.call);
-    std::vector<TensorView> values(pointwise::kMaxProgramInputs + pointwise::kMaxInstructions);
-    std::copy(whole.call.lists[0].begin(), whole.call.lists[0].end(), values.begin());
-    std::vector<Outputs> kept;
-    for (int i = 0; i < program.num_instructions; ++i) {
-      std::vector<pointwise::Operand> operands;
-      Sample one(Alone(program, i, &operands));
-      for (const pointwise::Operand operand : operands) {
-        one.call.lists[0].push_back(values[static_cast<size_t>(operand)]);
-      }
-      kept.push_back(RunSample(Op(), one.call));
-      values[static_cast<size_t>(pointwise::ResultOf(i))] = kept.back().views[0];
-    }
-    for (size_t o = 0; o < got.views.size(); ++o) {
-      ASSERT_EQ(DifferentBits(got.views[o], values[static_cast<size_t>(program.outputs[o])]), "")
-          << "output " << o << " of " << text;
-    }
-    ASSERT_EQ(CheckTargets(Op(), whole.call), "") << text;
-    ASSERT_EQ(CheckThreads(Op(), whole.call), "") << text;
+    fused += program.schedule.fused;
+    CheckOneByOne(text, Make(text, {shapes[seed % std::size(shapes)]}, seed, true));
+  }
+  EXPECT_GT(fused, 30);
+}
+
+TEST(PointwiseTest, OutputsLargerThanTheCachesHaveTheSameBits) {
+  const char* text =
+      "float32 x0, bfloat16 x1; v0 = float32(x1); v1 = mul(x0, v0); v2 = bfloat16(v1); v3 = add(v1, 1); v4 = "
+      "float16(v3); "
+      "return v1, v2, v3, v4";
+  constexpr int64_t kElements = 2'300'001, kPart = 250'000;
+  const Sample whole = Make(text, {{kElements}}, 1);
+  const Outputs got = RunSample(Op(), whole.call);
+  for (int64_t begin = 0; begin < kElements; begin += kPart) {
+    const auto part = [&](TensorView view) {
+      view.data = static_cast<std::byte*>(view.data) + static_cast<size_t>(begin) * SizeOf(view.dtype);
+      view.sizes[0] = std::min(kPart, kElements - begin);
+      view.MakeContiguous();
+      return view;
+    };
+    Sample sample(text);
+    for (const TensorView& input : whole.call.lists[0]) sample.call.lists[0].push_back(part(input));
+    const Outputs want = RunSample(Op(), sample.call);
+    for (size_t o = 0; o < want.views.size(); ++o) EXPECT_EQ(DifferentBits(part(got.views[o]), want.views[o]), "") << o;
   }
 }
 

@@ -119,7 +119,10 @@ struct Step {
   DType type, result;
   uint8_t arity;
   bool rounds;    // the result is rounded to bfloat16 or float16 where it lies
-  int8_t output;  // the output that the result is converted to, or -1
+  int8_t output;  // the output that the result is converted or copied to, or -1
+  bool chained;   // runs in registers, in one chain with its neighbours of the same type (chain-inl.h)
+  uint8_t held;   // of a chain: the operands, as bits, that are the step's before and still in registers
+  bool kept;      // the result is stored in its place
   std::array<int16_t, 3> in;
   int16_t out;
 };
@@ -128,6 +131,9 @@ struct Schedule {
   int num_steps = 0, num_slots = 0;
   int width = 4;   // bytes of the widest value
   int weight = 0;  // what an element costs, in simple instructions
+  // All steps are one chain: values live in registers and strips of memory, outputs are written as they are made.
+  bool fused = false;
+  std::array<uint16_t, kMaxProgramInputs> input_uses{};
   std::array<Step, kMaxInstructions> steps{};
 };
 

@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/ops/pointwise/casts-inl.h"
+#include "kernels/ops/pointwise/plan-inl.h"
 #include "kernels/ops/pointwise/workspace.h"
 #include "kernels/simd/stream.h"
 
@@ -21,8 +21,6 @@ HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-inline bool IsNarrow(DType type) { return type == DType::kBF16 || type == DType::kF16; }
 
 // `count` copies of the element at `from`.
 inline void Spread(const void* from, size_t bytes, size_t count, void* to) {
@@ -72,19 +70,25 @@ class Runner {
   Runner(const pointwise::Work& work, int chunk)
       : work_(work),
         program_(work.program),
+        fused_(program_.schedule.fused),
         slot_bytes_(pointwise::SlotBytes(program_)),
-        slots_(work.memory + pointwise::kConstantBytes * static_cast<size_t>(program_.num_constants) +
-               pointwise::ThreadBytes(program_) * static_cast<size_t>(chunk)) {
+        parts_(work.memory + pointwise::kConstantBytes * static_cast<size_t>(program_.num_constants) +
+               pointwise::ThreadBytes(program_) * static_cast<size_t>(chunk)),
+        slots_(parts_ + pointwise::LinkBytes(program_)) {
     for (size_t k = 0; k < static_cast<size_t>(program_.num_constants); ++k) {
-      places_[pointwise::kConstantPlaces + k] = {work.memory + k * pointwise::kConstantBytes, 0};
+      values_.places[pointwise::kConstantPlaces + k] = {work.memory + k * pointwise::kConstantBytes, 0};
     }
+    const size_t strip = pointwise::kTileStep * static_cast<size_t>(program_.schedule.width);
     for (size_t s = 0; s < static_cast<size_t>(program_.schedule.num_slots); ++s) {
-      places_[pointwise::kSlotPlaces + s] = {Slot(s), ~size_t{0}};
+      // A fused program's values live from link to link only: strips side by side, which share no sets of the cache.
+      values_.places[pointwise::kSlotPlaces + s] =
+          fused_ ? Place{slots_ + s * strip, pointwise::kTileStep - 1} : Place{Slot(s), ~size_t{0}};
     }
-    for (size_t t = 0; t < work.inputs.size(); ++t) {
-      single_[t] = work.broadcast.Single(t);
-      if (single_[t]) SpreadInput(t, 0);
+    for (size_t t = 0; t < work.inputs.size(); ++t) PlanInput(t);
+    for (size_t o = 0; o < work.outputs.size(); ++o) {
+      if (Streams(o)) values_.streamed_outputs |= 1u << o;
     }
+    end_ = Planner(program_, values_, parts_).Run();
   }
 
   // Tiles [first, end).
@@ -104,14 +108,27 @@ class Runner {
   }
 
  private:
-  struct Place {
-    std::byte* data;
-    size_t mask;
-  };
-
   std::byte* Slot(size_t slot) const { return slots_ + slot_bytes_ * slot; }
   std::byte* InputSlot(size_t t) const { return Slot(static_cast<size_t>(program_.schedule.num_slots) + t); }
   std::byte* OutputSlot(size_t o) const { return InputSlot(work_.inputs.size() + o); }
+
+  void PlanInput(size_t t) {
+    const pointwise::Broadcast& broadcast = work_.broadcast;
+    single_[t] = broadcast.Single(t);
+    if (single_[t]) SpreadInput(t, 0);
+    const bool spread = single_[t] || (!broadcast.Full(t) && work_.by_run() && broadcast.InnerStride(t) == 0);
+    if (!fused_ || spread || !IsNarrow(work_.inputs[t].dtype)) return;
+    values_.narrow_inputs |= 1u << t;
+    values_.wide[t] = {InputSlot(t), pointwise::kTileStep - 1};
+  }
+
+  // Output o goes past the caches from registers: every tile of it begins with a line.
+  bool Streams(size_t o) const {
+    const TensorView& view = work_.outputs[o];
+    const size_t run = static_cast<size_t>(work_.run()) * SizeOf(view.dtype);
+    return work_.streams && fused_ && view.dtype != DType::kF16 && reinterpret_cast<uintptr_t>(view.data) % 64 == 0 &&
+           (run % 64 == 0 || work_.run() == work_.broadcast.total);
+  }
 
   // Input t is the element number `at` everywhere.
   void SpreadInput(size_t t, int64_t at) {
@@ -125,27 +142,39 @@ class Runner {
     } else {
       Spread(from, size, pointwise::kConstantBytes / size, InputSlot(t));
     }
-    places_[t] = {InputSlot(t), 0};
+    values_.places[t] = {InputSlot(t), 0};
+  }
+
+  // Where a copy of a tile of input t goes: of a narrow format behind what it is converted to.
+  std::byte* CopyOf(size_t t) const {
+    return InputSlot(t) + (IsNarrow(work_.inputs[t].dtype) ? pointwise::kTile * sizeof(uint16_t) : 0);
   }
 
   // Input t is what lies at `from`; only the tile's own elements may be read.
   void ReadInput(size_t t, std::byte* from) {
-    const DType type = work_.inputs[t].dtype;
-    std::byte* slot = InputSlot(t);
     if (cut_) {
-      std::byte* copy = IsNarrow(type) ? slot + pointwise::kTile * sizeof(uint16_t) : slot;
-      std::memcpy(copy, from, count_ * SizeOf(type));
-      from = copy;
+      std::memcpy(CopyOf(t), from, count_ * SizeOf(work_.inputs[t].dtype));
+      from = CopyOf(t);
     }
-    places_[t] = {from, ~size_t{0}};
-    Widen(t);
+    SetInput(t, from);
   }
-  // A narrow format is converted into the input's slot.
-  void Widen(size_t t) {
+  // A narrow format is converted by the chain, or into the input's slot.
+  void SetInput(size_t t, std::byte* from) {
     const DType type = work_.inputs[t].dtype;
-    if (!IsNarrow(type)) return;
-    FromNarrow(type, places_[t].data, reinterpret_cast<float*>(InputSlot(t)), Padded());
-    places_[t].data = InputSlot(t);
+    const Place place = {from, ~size_t{0}};
+    if ((values_.narrow_inputs >> t & 1) != 0) {
+      values_.narrow[t] = place;
+    } else if (IsNarrow(type)) {
+      auto* wide = reinterpret_cast<float*>(InputSlot(t));
+      if (type == DType::kBF16) {
+        FromNarrow(reinterpret_cast<const BF16*>(from), wide, Padded());
+      } else {
+        FromNarrow(reinterpret_cast<const F16*>(from), wide, Padded());
+      }
+      values_.places[t] = {InputSlot(t), ~size_t{0}};
+    } else {
+      values_.places[t] = place;
+    }
   }
 
   // Copies what output elements [begin, begin + count_) read of input t: runs of memory or of one element.
@@ -153,9 +182,7 @@ class Runner {
     const pointwise::Broadcast& broadcast = work_.broadcast;
     const TensorView& view = work_.inputs[t];
     const size_t size = SizeOf(view.dtype);
-    std::byte* slot = InputSlot(t);
-    std::byte* to = IsNarrow(view.dtype) ? slot + pointwise::kTile * sizeof(uint16_t) : slot;
-    places_[t] = {to, ~size_t{0}};
+    std::byte* to = CopyOf(t);
     int64_t row = begin / broadcast.inner, column = begin % broadcast.inner;
     for (auto left = static_cast<int64_t>(count_); left > 0; ++row, column = 0) {
       const int64_t length = std::min(left, broadcast.inner - column), stride = broadcast.InnerStride(t);
@@ -169,7 +196,7 @@ class Runner {
       to += static_cast<size_t>(length) * size;
       left -= length;
     }
-    Widen(t);
+    SetInput(t, CopyOf(t));
   }
 
   void ReadInputs(int64_t row, int64_t begin) {
@@ -194,57 +221,78 @@ class Runner {
 
   size_t Padded() const { return (count_ + pointwise::kTileStep - 1) / pointwise::kTileStep * pointwise::kTileStep; }
 
+  // Output o of this tile is made in its slot and copied.
+  bool Copies(size_t o) const { return cut_ || (work_.streams && (values_.streamed_outputs >> o & 1) == 0); }
+
   // The elements that start at number `begin` of a run.
   void RunTile(int64_t row, int64_t begin) {
     ReadInputs(row, begin);
     const int64_t first = row * work_.run() + begin;
+    const auto at = [&](size_t o) {
+      const TensorView& view = work_.outputs[o];
+      return static_cast<std::byte*>(view.data) + static_cast<size_t>(first) * SizeOf(view.dtype);
+    };
     for (size_t o = 0; o < work_.outputs.size(); ++o) {
-      std::byte* data = static_cast<std::byte*>(work_.outputs[o].data);
-      data += static_cast<size_t>(first) * SizeOf(work_.outputs[o].dtype);
-      places_[pointwise::kOutputPlaces + o] = {cut_ || work_.streams ? OutputSlot(o) : data, ~size_t{0}};
+      values_.places[pointwise::kOutputPlaces + o] = {Copies(o) ? OutputSlot(o) : at(o), ~size_t{0}};
     }
-    RunSteps(first);
-    if (!cut_ && !work_.streams) return;
+    RunParts(first);
     for (size_t o = 0; o < work_.outputs.size(); ++o) {
-      const size_t size = SizeOf(work_.outputs[o].dtype);
-      std::byte* to = static_cast<std::byte*>(work_.outputs[o].data) + static_cast<size_t>(first) * size;
+      if (!Copies(o)) continue;
+      const size_t bytes = count_ * SizeOf(work_.outputs[o].dtype);
       if (work_.streams) {
-        StreamBytes(to, OutputSlot(o), count_ * size);
+        StreamBytes(at(o), OutputSlot(o), bytes);
       } else {
-        std::memcpy(to, OutputSlot(o), count_ * size);
+        std::memcpy(at(o), OutputSlot(o), bytes);
       }
     }
   }
 
-  void RunSteps(int64_t position) {
+  void RunParts(int64_t position) {
+    const size_t count = Padded();
+    for (const auto* part = reinterpret_cast<const Part*>(parts_); part != end_; ++part) {
+      if (part->run_chain != nullptr) {
+        part->run_chain(part->first, count);
+      } else {
+        RunStep(*part, position);
+      }
+    }
+  }
+
+  void RunStep(const Part& part, int64_t position) {
+    const Step& step = program_.schedule.steps[part.step];
     pointwise::Tile tile{};
     tile.count = Padded();
     tile.position = static_cast<uint64_t>(position);
-    for (size_t s = 0; s < static_cast<size_t>(program_.schedule.num_steps); ++s) {
-      const pointwise::Step& step = program_.schedule.steps[s];
-      for (size_t a = 0; a < step.arity; ++a) {
-        const Place& place = places_[static_cast<size_t>(step.in[a])];
-        tile.in[a] = place.data;
-        tile.mask[a] = place.mask;
-      }
-      tile.out = places_[static_cast<size_t>(step.out)].data;
-      work_.steps[s](tile);
-      auto* values = static_cast<float*>(tile.out);
-      if (step.rounds) RoundNarrow(step.result, values, tile.count);
-      if (step.output < 0) continue;
-      ToNarrow(step.result, values, places_[pointwise::kOutputPlaces + static_cast<size_t>(step.output)].data,
-               tile.count);
+    for (size_t a = 0; a < step.arity; ++a) {
+      const Place& place = values_.places[static_cast<size_t>(step.in[a])];
+      tile.in[a] = place.data;
+      tile.mask[a] = place.mask;
+    }
+    tile.out = values_.places[static_cast<size_t>(step.out)].data;
+    part.run_step(tile);
+    auto* values = static_cast<float*>(tile.out);
+    const bool bf16 = step.result == DType::kBF16;
+    if (step.rounds) bf16 ? RoundNarrow<BF16>(values, tile.count) : RoundNarrow<F16>(values, tile.count);
+    if (step.output < 0) return;
+    std::byte* out = values_.places[pointwise::kOutputPlaces + static_cast<size_t>(step.output)].data;
+    if (bf16) {
+      ToNarrow(values, reinterpret_cast<BF16*>(out), tile.count);
+    } else {
+      ToNarrow(values, reinterpret_cast<F16*>(out), tile.count);
     }
   }
 
   const pointwise::Work& work_;
   const pointwise::Program& program_;
+  const bool fused_;
   const size_t slot_bytes_;
+  std::byte* const parts_;
   std::byte* const slots_;
+  const Part* end_;
   bool cut_ = false;  // this tile ends past the last whole step: inputs and outputs are copied
   size_t count_ = 0;  // its elements
   std::array<bool, pointwise::kMaxProgramInputs> single_;
-  std::array<Place, pointwise::kNumPlaces> places_;
+  Values values_;
 };
 
 }  // namespace HWY_NAMESPACE

@@ -1,8 +1,7 @@
-// Where each value of a program lies while a tile is computed: slots are used again after a value's last use, so that a
-// long program stays in the first-level cache.
+// Where each value of a program lies while a tile is computed: in registers where only the next step wants it; slots
+// are used again after a value's last use, so that a long program stays in the first-level cache.
 #include <algorithm>
 #include <bit>
-#include <iterator>
 #include <utility>
 
 #include "kernels/ops/pointwise/program.h"
@@ -32,6 +31,21 @@ bool IsExact(const Instruction& instruction) {
   }
 }
 
+// Instructions that can be links of a chain.
+bool Chains(const Instruction& in) {
+  if (ComputeOf(in.type) != DType::kF32 && ComputeOf(in.type) != DType::kF64) return false;
+  const CodeKind kind = InfoOf(in.code).kind;
+  return kind == CodeKind::kCast ? ComputeOf(in.type) == ComputeOf(in.result) : kind != CodeKind::kRandom;
+}
+
+// Whether a link takes the operands `held` (bits) from registers.
+bool Takes(const Instruction& in, int held) {
+  const CodeKind kind = InfoOf(in.code).kind;
+  if (kind == CodeKind::kCompare) return false;
+  if (kind == CodeKind::kSelect) return held == 2 || held == 4;
+  return std::has_single_bit(static_cast<unsigned>(held)) || (held == 3 && in.arity == 2);
+}
+
 int Weight(Code code) {
   const CodeKind kind = InfoOf(code).kind;
   if (kind == CodeKind::kRandom) return 24;
@@ -48,6 +62,7 @@ class Scheduler {
     place_.fill(-1);  // as long as a value has none
     FindOutputs();
     FindUses();
+    s_.fused = IsOneChain();
     for (int i = 0; i < p_.num_inputs; ++i) Widen(p_.inputs[static_cast<size_t>(i)]);
     for (int i = 0; i < p_.num_instructions; ++i) {
       if (source_[static_cast<size_t>(i)] == ResultOf(i)) Place(i);
@@ -72,51 +87,80 @@ class Scheduler {
   }
 
   void FindUses() {
+    uses_.fill(0);
+    s_.input_uses.fill(0);
     for (int i = 0; i < p_.num_instructions; ++i) {
       const Instruction& in = At(i);
       const auto at = static_cast<size_t>(i);
       last_use_[at] = i;
-      used_[at] = false;
       const bool same = in.code == Code::kCast && output_[at] < 0 &&
                         (in.result == in.type || (IsNarrow(in.type) && in.result == DType::kF32));
       source_[at] = same ? Resolve(in.operands[0]) : ResultOf(i);
       for (size_t a = 0; a < in.arity && !same; ++a) {
         const Operand operand = Resolve(in.operands[a]);
+        if (IsInput(operand)) ++s_.input_uses[static_cast<size_t>(operand)];
         if (operand < kMaxProgramInputs) continue;
         last_use_[static_cast<size_t>(operand - kMaxProgramInputs)] = i;
-        used_[static_cast<size_t>(operand - kMaxProgramInputs)] = true;
+        ++uses_[static_cast<size_t>(operand - kMaxProgramInputs)];
       }
     }
+  }
+
+  bool IsOneChain() const {
+    int first = -1;
+    for (int i = 0; i < p_.num_instructions; ++i) {
+      if (source_[static_cast<size_t>(i)] != ResultOf(i)) continue;
+      if (first < 0) first = i;
+      if (!Chains(At(i)) || ComputeOf(At(i).type) != ComputeOf(At(first).type)) return false;
+      // A comparison writes its bytes to one place.
+      if (output_[static_cast<size_t>(i)] >= 0 && At(i).result == DType::kBool) return false;
+    }
+    return true;
   }
 
   void Place(int i) {
     const Instruction& in = At(i);
     const auto at = static_cast<size_t>(i);
-    Step& step = s_.steps[static_cast<size_t>(s_.num_steps++)];
-    step = {in.code, in.type, in.result, in.arity, false, -1, {0, 0, 0}, 0};
     std::array<Operand, 3> operands{};
-    for (size_t a = 0; a < in.arity; ++a) {
-      operands[a] = Resolve(in.operands[a]);
-      step.in[a] = PlaceOf(operands[a]);
-    }
+    for (size_t a = 0; a < in.arity; ++a) operands[a] = Resolve(in.operands[a]);
+    Step& step = s_.steps[static_cast<size_t>(s_.num_steps++)];
+    step = {in.code, in.type, in.result, in.arity, false, -1, Chains(in), 0, true, {0, 0, 0}, 0};
     if (in.code == Code::kGt || in.code == Code::kGe) {
       step.code = in.code == Code::kGt ? Code::kLt : Code::kLe;
-      std::swap(step.in[0], step.in[1]);
+      std::swap(operands[0], operands[1]);
     }
+    for (size_t a = 0; a < in.arity; ++a) step.in[a] = PlaceOf(operands[a]);
+    Hold(in, operands, step);
     const bool narrow = IsNarrow(in.result);
-    if (narrow) step.output = output_[at];
+    if (narrow || s_.fused) step.output = output_[at];
     // What is only stored is rounded by the store.
-    step.rounds = narrow && !IsExact(in) && (used_[at] || output_[at] < 0);
+    step.rounds = narrow && !IsExact(in) && (uses_[at] > 0 || output_[at] < 0);
     Widen(in.result);
     s_.weight += Weight(in.code) + (step.rounds ? 1 : 0);
     const bool alike = SizeOf(ComputeOf(in.type)) == SizeOf(ComputeOf(in.result)) && in.code != Code::kSelect;
     // The result may overwrite an operand of its own width; another width would run over elements not yet read.
     if (alike) Free(i, operands);
-    const bool direct = !narrow && output_[at] >= 0;
-    place_[at] = static_cast<int16_t>(direct ? kOutputPlaces + output_[at] : kSlotPlaces + Take());
+    const bool direct = step.output < 0 && output_[at] >= 0;
+    place_[at] =
+        static_cast<int16_t>(direct ? kOutputPlaces + output_[at] : kSlotPlaces + Take(in.result == DType::kBool));
     step.out = place_[at];
+    step.kept = !step.chained || direct || uses_[at] > 0;  // until the next step holds it
+    last_ = i;
     if (!alike) Free(i, operands);
     if (last_use_[at] == i && !direct) Give(place_[at]);
+  }
+
+  // Finds the operands that the step before has left in registers; that one need not store what nobody else reads.
+  void Hold(const Instruction& in, const std::array<Operand, 3>& operands, Step& step) {
+    if (last_ < 0 || !step.chained) return;
+    Step& before = s_.steps[static_cast<size_t>(s_.num_steps - 2)];
+    if (!before.chained || ComputeOf(before.type) != ComputeOf(step.type) || before.result == DType::kBool) return;
+    unsigned held = 0;
+    for (size_t a = 0; a < in.arity; ++a) held |= unsigned{operands[a] == ResultOf(last_)} << a;
+    if (held == 0 || !Takes(in, static_cast<int>(held))) return;
+    step.held = static_cast<uint8_t>(held);
+    const bool direct = before.out >= kOutputPlaces && before.out < kConstantPlaces;
+    before.kept = direct || uses_[static_cast<size_t>(last_)] > std::popcount(held);
   }
 
   int16_t PlaceOf(Operand operand) const {
@@ -134,30 +178,27 @@ class Scheduler {
       place_[value] = -1;  // it may be named twice
     }
   }
-  int Take() {
-    for (size_t w = 0; w < std::size(busy_); ++w) {
-      if (~busy_[w] == 0) continue;
-      const int bit = std::countr_one(busy_[w]);
-      busy_[w] |= uint64_t{1} << bit;
-      const int slot = static_cast<int>(w) * 64 + bit;
-      s_.num_slots = std::max(s_.num_slots, slot + 1);
-      return slot;
-    }
-    return 0;  // never: there are as many slots as instructions
+  // A slot of bools stays one: the strips of a chain lie elsewhere in it than those of wider values.
+  int Take(bool bools) {
+    int slot = 0;
+    while (busy_[static_cast<size_t>(slot)] || (slot < s_.num_slots && bools_[static_cast<size_t>(slot)] != bools))
+      ++slot;
+    busy_[static_cast<size_t>(slot)] = true;
+    bools_[static_cast<size_t>(slot)] = bools;
+    s_.num_slots = std::max(s_.num_slots, slot + 1);
+    return slot;
   }
-  void Give(int16_t place) {
-    const auto slot = static_cast<size_t>(place - kSlotPlaces);
-    busy_[slot / 64] &= ~(uint64_t{1} << (slot % 64));
-  }
+  void Give(int16_t place) { busy_[static_cast<size_t>(place - kSlotPlaces)] = false; }
 
   Program& p_;
   Schedule& s_;
   std::array<int8_t, kMaxInstructions> output_;
   std::array<Operand, kMaxInstructions> source_;
   std::array<int, kMaxInstructions> last_use_;
-  std::array<bool, kMaxInstructions> used_;
-  std::array<int16_t, kMaxInstructions> place_;  // -1: none
-  uint64_t busy_[kMaxInstructions / 64] = {};
+  std::array<int, kMaxInstructions> uses_;
+  std::array<int16_t, kMaxInstructions> place_;          // -1: none
+  int last_ = -1;                                        // the instruction of the step before
+  std::array<bool, kMaxInstructions> busy_{}, bools_{};  // by slot
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
-// The instructions of a pointwise program on a tile of elements: one function for each instruction and compute type.
-// Included once per SIMD target.
+// What each instruction of a pointwise program does to vectors, and the steps on integers and bools, which run over a
+// tile one by one; those on floats are links of chains (chain-inl.h). Included once per SIMD target.
 //
-//   const StepFn run = FindStep(Code::kExp, DType::kF32, DType::kF32);
-//   run({.in = {x, nullptr, nullptr}, .mask = {~size_t{0}, 0, 0}, .out = y, .count = 512});
+//   const StepFn run = WholeStep<int32_t>(Code::kAdd);
+//   run({.in = {x, y, nullptr}, .mask = {~size_t{0}, 0, 0}, .out = z, .count = 512});
 #if defined(STRATA_KERNELS_OPS_POINTWISE_STEPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_OPS_POINTWISE_STEPS_INL_H_
 #undef STRATA_KERNELS_OPS_POINTWISE_STEPS_INL_H_
@@ -103,15 +103,6 @@ inline void SelectBool(const Tile& tile) {
   }
 }
 
-template <class F>
-void FusedMulAdd(const Tile& tile) {
-  const hn::ScalableTag<F> d;
-  for (size_t i = 0; i < tile.count; i += hn::Lanes(d)) {
-    const auto a = hn::LoadU(d, Source<F>(tile, 0, i)), b = hn::LoadU(d, Source<F>(tile, 1, i));
-    hn::StoreU(hn::MulAdd(a, b, hn::LoadU(d, Source<F>(tile, 2, i))), d, static_cast<F*>(tile.out) + i);
-  }
-}
-
 #define STRATA_UNARY(name, expression)                                    \
   struct name {                                                           \
     template <class D>                                                    \
@@ -170,75 +161,9 @@ STRATA_UNARY(SigmoidStep, Sigmoid(d, x))
 #undef STRATA_UNARY
 #undef STRATA_BINARY
 
-template <class F>
-StepFn FloatStep(Code code) {
-  switch (code) {
-    case Code::kMin:
-      return Binary<F, MinStep>;
-    case Code::kMax:
-      return Binary<F, MaxStep>;
-    case Code::kDiv:
-      return Binary<F, DivStep>;
-    case Code::kPow:
-      return Binary<F, PowStep>;
-    case Code::kFma:
-      return FusedMulAdd<F>;
-    case Code::kFloor:
-      return Unary<F, FloorStep>;
-    case Code::kCeil:
-      return Unary<F, CeilStep>;
-    case Code::kRound:
-      return Unary<F, RoundStep>;
-    case Code::kTrunc:
-      return Unary<F, TruncStep>;
-    case Code::kReciprocal:
-      return Unary<F, ReciprocalStep>;
-    case Code::kSqrt:
-      return Unary<F, SqrtStep>;
-    case Code::kRsqrt:
-      return Unary<F, RsqrtStep>;
-    case Code::kExp:
-      return Unary<F, ExpStep>;
-    case Code::kExpm1:
-      return Unary<F, Expm1Step>;
-    case Code::kLog:
-      return Unary<F, LogStep>;
-    case Code::kLog1p:
-      return Unary<F, Log1pStep>;
-    case Code::kSin:
-      return Unary<F, SinStep>;
-    case Code::kCos:
-      return Unary<F, CosStep>;
-    case Code::kTanh:
-      return Unary<F, TanhStep>;
-    case Code::kErf:
-      return Unary<F, ErfStep>;
-    case Code::kNormalCdf:
-      return Unary<F, NormalCdfStep>;
-    case Code::kSigmoid:
-      return Unary<F, SigmoidStep>;
-    case Code::kLe:
-      return Compare<F, LeStep>;
-    default:
-      return nullptr;
-  }
-}
-
+// Of integers. kGt and kGe are kLt and kLe with operands exchanged, by the caller.
 template <class F>
 StepFn WholeStep(Code code) {
-  switch (code) {
-    case Code::kMin:
-      return Binary<F, WholeMinStep>;
-    case Code::kMax:
-      return Binary<F, WholeMaxStep>;
-    default:
-      return Compare<F, WholeLeStep>;
-  }
-}
-
-// What floats and integers have in common. kGt and kGe are kLt and kLe with operands exchanged, by the caller.
-template <class F>
-StepFn NumberStep(Code code) {
   switch (code) {
     case Code::kAdd:
       return Binary<F, AddStep>;
@@ -252,6 +177,10 @@ StepFn NumberStep(Code code) {
       return Unary<F, AbsStep>;
     case Code::kSign:
       return Unary<F, SignStep>;
+    case Code::kMin:
+      return Binary<F, WholeMinStep>;
+    case Code::kMax:
+      return Binary<F, WholeMaxStep>;
     case Code::kEq:
       return Compare<F, EqStep>;
     case Code::kNe:
@@ -261,7 +190,7 @@ StepFn NumberStep(Code code) {
     case Code::kSelect:
       return Select<F>;
     default:
-      return nullptr;
+      return Compare<F, WholeLeStep>;
   }
 }
 
@@ -277,16 +206,6 @@ inline StepFn BoolStep(Code code) {
       return Unary<uint8_t, NotStep>;
     default:
       return SelectBool;
-  }
-}
-
-template <class F>
-StepFn StepOf(Code code) {
-  if (const StepFn common = NumberStep<F>(code)) return common;
-  if constexpr (std::is_floating_point_v<F>) {
-    return FloatStep<F>(code);
-  } else {
-    return WholeStep<F>(code);
   }
 }
 

@@ -1,4 +1,4 @@
-// What an instruction of a pointwise program is given: a tile of elements, small enough for the first-level cache.
+// What the parts of a pointwise program work on: a tile of elements, small enough for the first-level cache.
 #pragma once
 
 #include <array>
@@ -7,19 +7,41 @@
 
 namespace strata::pointwise {
 
-// Elements computed by one instruction before the next one runs: its results fill 2 KiB of float32.
+// Elements computed by one step before the next one runs: its results fill 2 KiB of float32.
 inline constexpr size_t kTile = 512;
-// Tiles end at multiples of this, past the last element if need be: whole vectors of every type.
-inline constexpr size_t kTileStep = 64;
+// Tiles end at multiples of this, past the last element if need be: whole strips of a chain (chain-inl.h).
+inline constexpr size_t kTileStep = 128;
 
+// Element i of a value lies at data + (i & mask) elements: all ones; 0 for one that is the same everywhere (64 bytes of
+// it); kTileStep - 1 for one that lives within a chain.
+struct Place {
+  std::byte* data;
+  size_t mask;
+};
+
+// A step that runs over the whole tile by itself.
 struct Tile {
   std::array<const void*, 3> in;
-  // An operand is read at element i & mask: all ones, or 0 for one that is the same everywhere (64 bytes of it).
   std::array<size_t, 3> mask;
   void* out;
   size_t count;       // a multiple of kTileStep
   uint64_t position;  // of the tile's first element in the output
 };
 using StepFn = void (*)(const Tile&);
+
+// A part of a chain (chain-inl.h), which ends by calling the next one.
+struct Link {
+  void (*run)();  // a RunFn of the chain's type
+  std::array<const Place*, 2> in;
+  const Place* out;
+};
+
+// A chain, or one step.
+struct Part {
+  void (*run_chain)(const Link* first, size_t count);  // nullptr: a step
+  const Link* first;
+  StepFn run_step;
+  size_t step;
+};
 
 }  // namespace strata::pointwise

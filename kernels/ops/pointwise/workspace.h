@@ -1,7 +1,8 @@
 // One call of a pointwise program, cut into tiles, and the working memory that it takes.
 //
-// Memory: 64 bytes for each constant; then for each thread its slots: one for each value that lives at the same time,
-// one for each input (converted, or spread out where it broadcasts), one for each output (where a tile is cut short).
+// Memory: 64 bytes for each constant; then for each thread the links of its chains and its slots: one for each value
+// that lives at the same time, one for each input (converted, or spread out where it broadcasts), one for each output
+// (where a tile is cut short).
 #pragma once
 
 #include <cstddef>
@@ -18,16 +19,21 @@ inline constexpr size_t kConstantBytes = 64;
 
 // The odd 64 bytes: slots 2 KiB apart would fall on few sets of the cache.
 inline size_t SlotBytes(const Program& program) { return kTile * static_cast<size_t>(program.schedule.width) + 64; }
+// Per step: up to three inputs to convert, a load, the work, a rounding, two stores, the chain's end.
+inline constexpr size_t kLinksPerStep = 9;
+inline size_t LinkBytes(const Program& program) {
+  const size_t steps = static_cast<size_t>(program.schedule.num_steps);
+  return (steps * (kLinksPerStep * sizeof(Link) + sizeof(Part)) + 63) / 64 * 64;
+}
 inline size_t ThreadBytes(const Program& program) {
   const int slots = program.schedule.num_slots + program.num_inputs + program.num_outputs;
-  return SlotBytes(program) * static_cast<size_t>(slots);
+  return LinkBytes(program) + SlotBytes(program) * static_cast<size_t>(slots);
 }
 
 struct Work {
   const Program& program;
   const Broadcast& broadcast;
   std::span<const TensorView> inputs, outputs;
-  const StepFn* steps;
   std::byte* memory;
   bool streams;  // outputs are larger than the caches: each tile goes past them
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import operator
 
 from ._graph import Graph, Node, _order, read, write
 
@@ -120,9 +121,100 @@ class _Rules:
         return (self.n("cast", g, dtype=a.dtype),)
 
 
+class _Curved(Exception):
+    """A slope that these rules do not write."""
+
+
+class _Slopes:
+    """The slopes of functions of one value, such as x * sigmoid(x): one factor, of which each step continues the one
+    before, where the chain rule would add up a product for every way through the function."""
+
+    _RULES = {"add", "sub", "mul", "div", "neg", "abs", "fma", "reciprocal", "sqrt", "rsqrt", "exp", "expm1", "log",
+              "log1p", "sin", "cos", "tanh", "erf", "normal_cdf", "sigmoid", "cast"}  # fmt: skip
+    _MOST = 16  # steps of such a function
+
+    def __init__(self, graph, order):
+        self.graph = graph
+        self.rules = _Rules(graph)
+        self.rules.n = self._node
+        self.place = {id(node): i for i, node in enumerate(order)}
+
+    def _node(self, op, *args, dtype=None):
+        """A node, with numbers folded."""
+        if op == "cast" and not isinstance(args[0], Node):
+            return args[0]
+        if not any(isinstance(a, Node) for a in args):
+            if op not in ("neg", "add", "mul"):
+                raise _Curved
+            return getattr(operator, op)(*args)
+        if op == "mul":
+            for number, other in (args, args[::-1]):
+                if not isinstance(number, Node) and abs(number) == 1:
+                    return other if number == 1 else self.graph.node("neg", other)
+        return self.graph.node(op, *args, dtype=dtype)
+
+    def _between(self, node):
+        """(the one value that the node is a function of, the steps from there to the node), or None."""
+        front = {id(a): a for a in node.args if isinstance(a, Node)}
+        steps = [node]
+        while len(front) > 1:
+            last = max(front.values(), key=lambda n: self.place.get(id(n), -1))
+            if last.op == "input" or last.op not in self._RULES or len(steps) == self._MOST:
+                return None
+            del front[id(last)]
+            front |= {id(a): a for a in last.args if isinstance(a, Node)}
+            steps.append(last)
+        value = next(iter(front.values()))
+        return (value, steps[::-1]) if value.dtype.is_floating_point else None
+
+    def of(self, node):
+        """(value, slope) where the node is a function of that value by more than one way, else None."""
+        if node.op not in self._RULES or sum(isinstance(a, Node) for a in node.args) < 2:
+            return None
+        found = self._between(node)
+        if found is None:
+            return None
+        value, steps = found
+        try:
+            return value, self._silu(node, value) or self._forward(value, steps)
+        except _Curved:
+            return None
+
+    def _silu(self, node, value):
+        """x / (1 + e^-x), whose exponential may be infinite."""
+        n, x = self.graph.node, value
+        total = n("add", 1.0, n("exp", n("neg", x))), n("add", n("exp", n("neg", x)), 1.0)
+        if node.op != "div" or node.args[0] is not x or not any(node.args[1] is t for t in total):
+            return None
+        sigmoid = n("reciprocal", node.args[1])
+        return n("mul", n("add", n("mul", n("sub", 1.0, sigmoid), x), 1.0), sigmoid)
+
+    def _forward(self, value, steps):
+        slopes = {id(value): 1.0}
+        for step in steps:
+            parts = []
+            for i, arg in enumerate(step.args):
+                if isinstance(arg, Node):
+                    if arg.dtype is not value.dtype and step.op != "cast":
+                        raise _Curved
+                    parts.append(self.rules.of(step, slopes[id(arg)])[i])
+            slopes[id(step)] = functools.reduce(lambda a, b: self._node("add", a, b), parts)
+        if not isinstance(slopes[id(steps[-1])], Node):
+            raise _Curved
+        return slopes[id(steps[-1])]
+
+    def scaled(self, grad, slope):
+        """grad * slope, in an order in which each product continues the one before."""
+        n = self.graph.node
+        if grad.op == "mul" and all(isinstance(a, Node) and a.op == "input" for a in grad.args):
+            return n("mul", n("mul", slope, grad.args[0]), grad.args[1])
+        return n("mul", grad, slope)
+
+
 def _derive(graph: Graph, outputs, grads):
     """{id of a node: its gradient}"""
-    rules, total = _Rules(graph), {}
+    order = _order(outputs)
+    rules, slopes, total = _Rules(graph), _Slopes(graph, order), {}
 
     def give(node, grad):
         if node.dtype.is_floating_point:
@@ -131,11 +223,16 @@ def _derive(graph: Graph, outputs, grads):
 
     for output, grad in zip(outputs, grads):
         give(output, grad)
-    for node in reversed(_order(outputs)):
-        if id(node) in total:
-            for arg, grad in zip(node.args, rules.of(node, total[id(node)])):
-                if isinstance(arg, Node) and grad is not None:
-                    give(arg, grad)
+    for node in reversed(order):
+        if id(node) not in total:
+            continue
+        grad = total[id(node)]
+        if one := slopes.of(node):
+            give(one[0], slopes.scaled(grad, one[1]))
+            continue
+        for arg, part in zip(node.args, rules.of(node, grad)):
+            if isinstance(arg, Node) and part is not None:
+                give(arg, part)
     return total
 
 

@@ -60,6 +60,24 @@ def test_every_gradient_is_the_slope():
     assert torch.autograd.gradcheck(lambda a, b: torch.ops.strata.pointwise([a, b], text), (x, y))
 
 
+def test_the_slope_of_silu_is_finite_where_its_exponential_is_not():
+    x = torch.tensor([-1e30, -200.0, -89.0, -50.0, 0.0, 50.0, 1e30], requires_grad=True)
+    for ours in (F.silu, pointwise.fuse(lambda a: a * torch.sigmoid(a))):
+        (got,) = torch.autograd.grad(ours(x).sum(), x)
+        (want,) = torch.autograd.grad(torch.nn.functional.silu(x).sum(), x)
+        torch.testing.assert_close(got, want)
+
+
+def test_functions_of_one_value_have_one_slope():
+    x = torch.linspace(-3, 3, 41, dtype=torch.float64, requires_grad=True)
+    for function in (lambda a: a * a, lambda a: a * torch.tanh(a), lambda a: torch.exp(a) / (2 + torch.cos(a)),
+                     lambda a: (a - torch.sin(a)) * torch.rsqrt(a * a + 1), lambda a: pointwise.fma(a, a, a),
+                     lambda a: a * 3 - a, lambda a: a.float() * torch.erf(a)):  # fmt: skip
+        got = torch.autograd.grad(pointwise.fuse(function)(x).sum(), x)
+        plain = function if function.__code__.co_names[:1] != ("pointwise",) else lambda a: a * a + a
+        torch.testing.assert_close(got, torch.autograd.grad(plain(x).sum(), x))
+
+
 def test_a_fused_function_gives_what_it_gives_on_tensors():
     x, y = torch.randn(4, 1, 300), torch.randn(5, 1)
     got = pointwise.fuse(lambda a, b: (a * 2 - b) / (abs(b) + 1))(x, y)
