@@ -179,7 +179,7 @@ AtenTensorHandle FirstTensor(const OpSchema& schema, const Taken& taken) {
   return nullptr;
 }
 
-void PutOutputs(const OpSchema& schema, int count, std::array<Handle, kMaxOutputs>& outputs, StableIValue* stack) {
+void PutOutputs(const OpSchema& schema, int count, Outputs& outputs, StableIValue* stack) {
   if (schema.num_outputs == 0 || !schema.outputs[0].list) {
     for (size_t i = 0; i < static_cast<size_t>(count); ++i)
       stack[i] = std::bit_cast<StableIValue>(outputs[i].release());
@@ -195,22 +195,7 @@ void PutOutputs(const OpSchema& schema, int count, std::array<Handle, kMaxOutput
 
 }  // namespace
 
-void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack) {
-  RunBoxed(op, hooks, stack, [](Call&) {});
-}
-
-void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack, FunctionRef<void(Call&)> ready) {
-  const OpSchema& schema = *op.schema;
-  Taken taken;
-  std::array<Handle, kMaxOutputs> outputs;
-  TakeInputs(schema, stack, taken);
-  Call call(schema);
-  ReadArguments(schema, hooks, stack, taken, call);
-  ready(call);
-  int32_t index = 0;
-  if (const AtenTensorHandle first = FirstTensor(schema, taken)) {
-    Check(aoti_torch_get_device_index(first, &index), "get_device_index");
-  }
+Status InvokeInto(const OpDef& op, const DeviceHooks& hooks, int32_t index, Call& call, Outputs& outputs) {
   OpContext context;
   context.device = hooks.device;
   const auto bind = [&](Call& c) {
@@ -219,15 +204,34 @@ void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack, Fu
     }
     return Status();
   };
-  Status status;
   if (hooks.with_device != nullptr) {
+    Status status;
     hooks.with_device(index, context, [&] { status = Invoke(op, context, call, bind); });
-  } else {
-    static thread_local AlignedBuffer scratch;
-    context.parallel = &TorchThreads();
-    context.scratch = &scratch;
-    status = Invoke(op, context, call, bind);
+    return status;
   }
+  static thread_local AlignedBuffer scratch;
+  context.parallel = &TorchThreads();
+  context.scratch = &scratch;
+  return Invoke(op, context, call, bind);
+}
+
+void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack) {
+  RunBoxed(op, hooks, stack, [](Call&) {});
+}
+
+void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack, FunctionRef<void(Call&)> ready) {
+  const OpSchema& schema = *op.schema;
+  Taken taken;
+  TakeInputs(schema, stack, taken);
+  Call call(schema);
+  ReadArguments(schema, hooks, stack, taken, call);
+  ready(call);
+  int32_t index = 0;
+  if (const AtenTensorHandle first = FirstTensor(schema, taken)) {
+    Check(aoti_torch_get_device_index(first, &index), "get_device_index");
+  }
+  Outputs outputs;
+  const Status status = InvokeInto(op, hooks, index, call, outputs);
   if (!status.ok()) throw std::runtime_error(status.message());
   PutOutputs(schema, call.num_outputs, outputs, stack);
 }

@@ -27,6 +27,12 @@ inline constexpr uint64_t kBuiltFor = 0x020a000000000000;  // torch 2.10
 void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack);
 void RunBoxed(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack, FunctionRef<void(Call&)> ready);
 
+using Outputs = std::array<Handle, kMaxOutputs>;
+
+// Invokes the operator on torch's threads (or the device's stream), with new tensors for its outputs on the device of
+// `index`.
+Status InvokeInto(const OpDef& op, const DeviceHooks& hooks, int32_t index, Call& call, Outputs& outputs);
+
 // An argument of a CPU kernel as a view. A tensor whose strides the kernel does not take is replaced by a contiguous
 // copy.
 void ReadTensor(const OpSchema& schema, const ArgSpec& arg, const DeviceHooks& hooks, Handle& tensor, TensorView& view);

@@ -6,6 +6,9 @@ def eager(x, y):
     return x + y
 
 
+saves = ()  # what backward reads of the inputs
+
+
 def backward(grads, inputs, attrs):
     """Both gradients are the incoming one."""
     return grads[0], grads[0]

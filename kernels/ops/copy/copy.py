@@ -8,6 +8,9 @@ def eager(x):
     return x.clone(memory_format=torch.contiguous_format)
 
 
+saves = ()  # what backward reads of the inputs
+
+
 def backward(grads, inputs, attrs):
     """The gradient passes through."""
     return (grads[0],)

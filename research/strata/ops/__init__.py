@@ -11,11 +11,12 @@ import pathlib
 import torch
 
 from .. import _library
-from . import _autograd, _fake, _front, _prepared, _schema, _tuning, _which
+from . import _autograd, _direct, _fake, _front, _prepared, _schema, _tuning, _which
 from ._prepared import prepared_weights
 
 _table, _native = _library.load()
 schemas = _schema.parse(_table)
+_directly = _direct.Library(_native)
 _native = _which.Library(_native)
 
 
@@ -48,18 +49,30 @@ load_tuning = _native.load_tuning
 caches = {}  # of prepared weights, by operator
 
 
+def _below_autograd(schema):
+    """The operator for callers that have seen to the gradient, by the cheapest road there is."""
+    op, below_autograd = getattr(torch.ops.strata, schema.name).default, torch._C._AutoDispatchBelowAutograd
+
+    def dispatched(*args):
+        with below_autograd():
+            return op(*args)
+
+    return _directly.make(schema.name, dispatched)
+
+
 def _install(schema):
     name = f"strata::{schema.name}"
     module = definition(schema.name) if not schema.name.endswith(("_backward", "_training")) else None
     torch.library.register_fake(name, _fake.make(schema, getattr(module, "fake", None)))
-    rule = _autograd.make(schema, schemas, getattr(module, "backward", None), getattr(module, "same_gradient", {}))
-    run = getattr(torch.ops.strata, schema.name).default
+    rule = _autograd.make(schema, schemas, module)
+    run = _below_autograd(schema)
     if schema.prepare >= 0:
-        run, caches[schema.name] = _prepared.make(schema)
+        run, caches[schema.name] = _prepared.make(schema, run)
     function = None
     if rule is not None:
         _autograd.register(rule)
-        function = _autograd.function(rule, run, getattr(module, "keeps", None))
+        parts = (schemas.get(schema.name + part) for part in ("_backward", "_training"))
+        function = _autograd.function(rule, run, *(part and _below_autograd(part) for part in parts))
     if hasattr(module, "apply"):  # autograd of its own, as lists need
         function = module
     return _front.make(schema, function, run)

@@ -1,10 +1,12 @@
 """The front function of an operator, `strata.ops.<op>`: real argument names, defaults, and the cheapest way down.
 
-Compiling or exporting: the plain op. A gradient is needed: an autograd.Function. Otherwise: the op below autograd.
+Compiling or exporting: the plain op. A gradient is needed: an autograd.Function. Otherwise: a direct call (_direct.py).
 The source is written from the schema and compiled once, so that a call costs no loop over arguments.
 """
 
 import torch
+
+from ._autograd import needs_grad
 
 _SOURCE = """
 def {name}({parameters}):
@@ -13,8 +15,7 @@ def {name}({parameters}):
         return op({call})
     if is_grad_enabled() and ({needs_grad}):
         return apply({call})
-    with below_autograd():
-        return run({call})
+    return run({call})
 """
 
 # Nothing to differentiate; whoever keeps something made from the tensors (autograd, caches) sees that they changed.
@@ -32,12 +33,6 @@ def {name}({parameters}):
 
 def _parameter(arg):
     return arg.name + ("" if not arg.optional else "=()" if arg.list else "=None")
-
-
-def _needs_grad(arg):
-    if arg.list:
-        return f"any(t.requires_grad for t in {arg.name})"
-    return f"({arg.name} is not None and {arg.name}.requires_grad)" if arg.optional else f"{arg.name}.requires_grad"
 
 
 def _default(attr):
@@ -68,14 +63,14 @@ def make(schema, function, run):
     autograd."""
     op = getattr(torch.ops.strata, schema.name).default
     floats = [a for a in schema.inputs if a.type == "T" or a.list]
-    needs_grad = " or ".join(map(_needs_grad, floats))
+    wanted = " or ".join(map(needs_grad, floats))
     encode = [f"{a.name} = encode_{a.name}({a.name})" for a in schema.attrs if a.kind == "choice"]
     mutated = (("*" if a.list else "") + a.name for a in schema.inputs if a.mutated)
     source = (_MUTATING_SOURCE if schema.mutates else _SOURCE).format(
         name=schema.name,
         parameters=", ".join([*map(_parameter, schema.inputs), *(f"{a.name}={_default(a)}" for a in schema.attrs)]),
         encode="\n    ".join(encode) or "pass",
-        needs_grad=needs_grad if function is not None and floats else "False",
+        needs_grad=wanted if function is not None and floats else "False",
         call=", ".join(schema.signature),
         mutated=", ".join(mutated),
     )

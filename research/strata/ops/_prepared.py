@@ -93,15 +93,17 @@ class Cache:
         return entry.form
 
 
-def make(schema):
-    """(run, cache): `run(*args)` is the operator, called below autograd, with its argument prepared where known."""
-    op = getattr(torch.ops.strata, schema.name).default
+def make(schema, op):
+    """(run, cache): `run(*args)` is the operator `op` below autograd, with its argument prepared where known."""
     prepared = getattr(torch.ops.strata, f"_{schema.name}_prepared").default
     cache = Cache(getattr(torch.ops.strata, f"_{schema.name}_prepare").default)
     at, find = schema.prepare, cache.find
 
     def run(*args):
         form = find(args[at])
-        return op(*args) if form is None else prepared(form, *args)
+        if form is None:
+            return op(*args)
+        with torch._C._AutoDispatchBelowAutograd():
+            return prepared(form, *args)
 
     return run, cache
