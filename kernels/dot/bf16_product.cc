@@ -48,7 +48,7 @@ DotShape InSteps(Bf16Shape shape) { return {shape.m, shape.n, DotSteps(shape.k, 
 }  // namespace
 
 void Bf16Product(const OpContext& context, const DotKernel& kernel, Bf16Shape shape, Bf16Matrix a, Bf16Matrix b,
-                 const void* packed, FunctionRef<void(const DotSums&)> finish) {
+                 const void* packed, FunctionRef<void(const DotSums&)> finish, DotOutput out) {
   const DotShape dot = InSteps(shape);
   const auto pack_a = [&](size_t row, size_t rows, uint32_t* to, size_t block) {
     PackA(a, shape.k, row, rows, dot.steps, to, block);
@@ -56,7 +56,7 @@ void Bf16Product(const OpContext& context, const DotKernel& kernel, Bf16Shape sh
   const auto pack_b = [&](size_t column, size_t first, size_t steps, uint32_t* to) {
     PackB(b, shape, column, first, steps, to);
   };
-  DotGemm(context, kernel, dot, {pack_a, static_cast<const uint32_t*>(packed), pack_b, /*init=*/nullptr, finish},
+  DotGemm(context, kernel, dot, {pack_a, static_cast<const uint32_t*>(packed), pack_b, /*init=*/nullptr, finish, out},
           context.workspace);
 }
 

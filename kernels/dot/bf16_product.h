@@ -1,7 +1,7 @@
 // Products of bfloat16 matrices by dot-product instructions, from matrices that lie in memory in any way: packing turns
 // them. Classes bf16-dot and bf16-amx (docs/design/numerics.md).
 //
-//   Bf16Product(context, Bf16DotKernel(), {m, n, k}, {x, k, 1}, {weight, 1, k}, nullptr, finish);
+//   Bf16Product(context, Bf16DotKernel(), {m, n, k}, {x, k, 1}, {weight, 1, k}, nullptr, finish, y);
 #pragma once
 
 #include <cstddef>
@@ -24,9 +24,10 @@ struct Bf16Matrix {
 };
 
 // finish(sums) gets every sum over k of a[m, k] * b[k, n] once, from several threads. `packed`: b in panels (dot.h), or
-// nullptr. REQUIRES: context.workspace has Bf16ProductBytes bytes; the processor has the kernel's instructions.
+// nullptr; `out`: where finish writes. REQUIRES: context.workspace has Bf16ProductBytes bytes; the processor has the
+// kernel's instructions.
 void Bf16Product(const OpContext& context, const DotKernel& kernel, Bf16Shape shape, Bf16Matrix a, Bf16Matrix b,
-                 const void* packed, FunctionRef<void(const DotSums&)> finish);
+                 const void* packed, FunctionRef<void(const DotSums&)> finish, DotOutput out);
 size_t Bf16ProductBytes(const DotKernel& kernel, Bf16Shape shape, bool packed, int num_threads);
 
 // The panels of b, DotPackedBytes(n, DotSteps(k, 2)) bytes.

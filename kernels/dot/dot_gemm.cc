@@ -5,6 +5,8 @@
 namespace strata {
 namespace {
 
+constexpr size_t kLine = 64;
+
 constexpr size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 
 // One part of C, on one thread.
@@ -71,6 +73,8 @@ class DotPart {
     for (size_t t = 0; t < tiles; ++t) {
       // Even heights: 8 + 8 rows are faster than 12 + 4.
       const size_t first = rows * t / tiles, count = rows * (t + 1) / tiles - first;
+      const size_t column = p * kPanelColumns, columns = std::min(shape_.n - column, panels * kPanelColumns);
+      CallMemory(row + first, count, column, columns, b + panels * panel_stride, steps, t, tiles);
       uint32_t* sums = whole ? sums_ : sums_ + first * stride + (p - chunk) * kPanelColumns;
       kernel_.tile({.a = a_ + pass / kBlockSteps * block_ + first * kRowSteps,
                     .block = block_,
@@ -82,10 +86,25 @@ class DotPart {
                     .sums = sums,
                     .sums_row = stride},
                    count, panels);
-      const size_t column = p * kPanelColumns, columns = std::min(shape_.n - column, panels * kPanelColumns);
-      if (last) operands_.finish({sums, stride, row + first, count, column, columns});
+      if (last) {
+        operands_.finish({sums, stride, row + first, count, column, columns, a_ + first * kRowSteps});
+      }
     }
     return panels;
+  }
+
+  // Before a tile: its place in the output, and a share of the panel that comes next.
+  void CallMemory(size_t row, size_t rows, size_t column, size_t columns, const uint32_t* next, size_t steps, size_t t,
+                  size_t tiles) const {
+    const DotOutput& out = operands_.out;
+    for (size_t r = row; r < row + rows; ++r) {
+      const auto* at = static_cast<const std::byte*>(out.data) + r * out.row_bytes + column * out.element;
+      for (size_t i = 0; i < columns * out.element; i += kLine) __builtin_prefetch(at + i, 1);
+    }
+    if (operands_.packed_b == nullptr || tiles == 1) return;
+    const auto* from = reinterpret_cast<const std::byte*>(next);
+    const size_t lines = steps * kPanelColumns * sizeof(uint32_t) / kLine;
+    for (size_t i = lines * t / tiles; i < lines * (t + 1) / tiles; ++i) __builtin_prefetch(from + i * kLine, 0, 2);
   }
 
   const DotKernel& kernel_;

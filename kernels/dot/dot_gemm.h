@@ -1,7 +1,8 @@
 // The driver of dot-product matrix products: threads, groups, chunks, passes, tiles. Plain C++; the instructions are in
 // the DotKernel, the elements' types in the callbacks.
 //
-//   DotGemm(context, kernel, {m, n, steps}, {.pack_a = copy_rows, .packed_b = weight.prepared, .finish = epilogue});
+//   DotGemm(context, kernel, {m, n, steps}, {.pack_a = copy_rows, .packed_b = weight.prepared, .finish = epilogue, .out
+//   = y});
 #pragma once
 
 #include <cstddef>
@@ -18,10 +19,18 @@ struct DotSums {
   const uint32_t* sums;
   size_t stride;
   size_t row, rows, column, columns;
+  const uint32_t* a;  // the rows as pack_a wrote them, kRowSteps apart
+};
+
+// Where the results go, so that their memory is called while they are computed.
+struct DotOutput {
+  const void* data;
+  size_t row_bytes, element;
 };
 
 struct DotOperands {
-  // Writes rows [row, row + rows) of A at all steps, rows kRowSteps apart and blocks `block` apart (dot.h).
+  // Writes rows [row, row + rows) of A at all steps, rows kRowSteps apart and blocks `block` apart (dot.h). What lies
+  // between a block's steps and the next row is pack_a's own, for finish to see.
   FunctionRef<void(size_t row, size_t rows, uint32_t* out, size_t block)> pack_a;
   // B in panels, or nullptr.
   const uint32_t* packed_b;
@@ -31,6 +40,7 @@ struct DotOperands {
   const int32_t* init;
   // Called for every output once, from several threads.
   FunctionRef<void(const DotSums& sums)> finish;
+  DotOutput out;
 };
 
 // REQUIRES: context.workspace has PlanDot(shape, packed_b != nullptr, kernel.tile_rows, threads).bytes() bytes from

@@ -12,7 +12,8 @@ constexpr size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 // A group's part of a pass stays in the second-level cache beside a panel of B (1 MiB on the machines measured).
 constexpr size_t kGroupRows = 96;
 constexpr size_t kPassSteps = 1024;
-// Panels packed here stay in the third-level cache.
+// Panels packed here, and sums that wait, stay in the third-level cache. Else panels are gone through in one: a group
+// of rows gives memory the time.
 constexpr size_t kChunkBytes = size_t{4} << 20;
 // Fewer steps than this are not worth another thread: about 12 us at 60 a nanosecond.
 constexpr size_t kPartWork = size_t{1} << 19;
@@ -46,7 +47,8 @@ DotPlan PlanDot(DotShape shape, bool packed, size_t tile_rows, int num_threads) 
   plan.pass_steps = rows <= tile_rows ? (packed ? steps : kBlockSteps) : kPassSteps;
   plan.pass_steps = std::min(plan.pass_steps, steps);
   const size_t panel_bytes = kPanelColumns * steps * sizeof(uint32_t);
-  plan.chunk_panels = std::clamp<size_t>(kChunkBytes / panel_bytes, 1, part_panels);
+  const bool all = packed && plan.pass_steps == steps;
+  plan.chunk_panels = all ? part_panels : std::clamp<size_t>(kChunkBytes / panel_bytes, 1, part_panels);
   if (one_group && !packed) plan.chunk_panels = 1;
   plan.a_bytes = CeilDiv(steps, kBlockSteps) * RoundUp(plan.group_rows, tile_rows) * kRowSteps * sizeof(uint32_t);
   if (!packed) {

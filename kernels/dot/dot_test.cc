@@ -58,7 +58,7 @@ std::vector<int32_t> Product(const DotKernel& kernel, size_t m, size_t n, size_t
       }
     }
   };
-  DotGemm(context, kernel, shape, {pack_a, packed ? b : nullptr, pack_b, nullptr, finish}, workspace.data());
+  DotGemm(context, kernel, shape, {pack_a, packed ? b : nullptr, pack_b, nullptr, finish, {}}, workspace.data());
   return y;
 }
 

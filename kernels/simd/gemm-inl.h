@@ -25,6 +25,7 @@
 #include <type_traits>
 
 #include "kernels/core/op_context.h"
+#include "kernels/simd/gemm_narrow-inl.h"
 #include "kernels/simd/gemm_plan.h"
 #include "kernels/simd/gemm_rows-inl.h"
 #include "kernels/simd/pack-inl.h"
@@ -46,12 +47,18 @@ struct Matrix {
 inline constexpr size_t kTileRows = HWY_TARGET == HWY_AVX2 ? 6 : 12;
 inline constexpr size_t kTileVectors = 2;
 
+// Memory that is wanted soon: `bytes` more of it are asked for at every step of k.
+struct Ahead {
+  const std::byte* at = nullptr;
+  size_t bytes = 0;
+};
+
 // c[r, :] = (start ? 0 : c[r, :]) + sum over k of a[r, k] * b[k, :], kRows rows of two vectors, where a[r, k] is
-// a[r * kRowStep + k * kStep] and rows of b and c are kPanel apart. With kBlockSum the chain starts from zero and its
-// result is added to c; otherwise the chain goes on from c.
+// a[r * kRowStep + k * kStep], rows of b are kPanel apart and rows of c `stride`. With kBlockSum the chain starts from
+// zero and its result is added to c; otherwise the chain goes on from c.
 template <size_t kRows, size_t kRowStep, size_t kStep, size_t kPanel, bool kBlockSum, class D, class F>
 HWY_INLINE void TilePass(D d, const F* HWY_RESTRICT a, const F* HWY_RESTRICT b, size_t steps, bool start,
-                         F* HWY_RESTRICT c) {
+                         F* HWY_RESTRICT c, size_t stride, Ahead ahead = {}) {
   constexpr size_t kLanes = hn::MaxLanes(D());
   // A few rows wait for memory, so that they call further ahead, for both lines of a step.
   constexpr size_t kAhead = (kRows <= kFewRows ? 32 : 8) * kPanel;
@@ -60,12 +67,13 @@ HWY_INLINE void TilePass(D d, const F* HWY_RESTRICT a, const F* HWY_RESTRICT b, 
   for (size_t r = 0; r < kRows; ++r) {
     STRATA_UNROLL
     for (size_t v = 0; v < kTileVectors; ++v) {
-      acc[r][v] = kBlockSum || start ? hn::Zero(d) : hn::LoadU(d, c + r * kPanel + v * kLanes);
+      acc[r][v] = kBlockSum || start ? hn::Zero(d) : hn::LoadU(d, c + r * stride + v * kLanes);
     }
   }
   for (size_t k = 0; k < steps; ++k) {
     hwy::Prefetch(b + kAhead);
     if (kRows <= kFewRows) hwy::Prefetch(b + kAhead + kPanel / 2);
+    if (kBlockSum && kRows > 4) hwy::Prefetch(ahead.at + k * ahead.bytes);
     const auto b0 = hn::LoadU(d, b), b1 = hn::LoadU(d, b + kLanes);
     STRATA_UNROLL
     for (size_t r = 0; r < kRows; ++r) {
@@ -80,19 +88,25 @@ HWY_INLINE void TilePass(D d, const F* HWY_RESTRICT a, const F* HWY_RESTRICT b, 
   for (size_t r = 0; r < kRows; ++r) {
     STRATA_UNROLL
     for (size_t v = 0; v < kTileVectors; ++v) {
-      F* at = c + r * kPanel + v * kLanes;
+      F* at = c + r * stride + v * kLanes;
       if (kBlockSum && !start) acc[r][v] = hn::Add(hn::LoadU(d, at), acc[r][v]);
       hn::StoreU(acc[r][v], d, at);
     }
   }
 }
 
+// Passes over k that a panel takes.
+template <class F>
+inline constexpr size_t kPanelPasses = kPanelBytes / sizeof(F) / (kTileVectors * hn::MaxLanes(hn::ScalableTag<F>()));
+
 // A whole panel's width.
 template <size_t kRows, size_t kRowStep, size_t kStep, bool kBlockSum, class D, class F>
-HWY_INLINE void TilePanel(D d, const F* a, const F* b, size_t steps, bool start, F* c) {
+HWY_INLINE void TilePanel(D d, const F* a, const F* b, size_t steps, bool start, F* c,
+                          size_t stride = kPanelBytes / sizeof(F), Ahead ahead = {}) {
   constexpr size_t kPass = kTileVectors * hn::MaxLanes(D()), kPanel = kPanelBytes / sizeof(F);
   for (size_t half = 0; half < kPanel; half += kPass) {
-    TilePass<kRows, kRowStep, kStep, kPanel, kBlockSum>(d, a, b + half, steps, start, c + half);
+    TilePass<kRows, kRowStep, kStep, kPanel, kBlockSum>(d, a, b + half, steps, start, c + half, stride, ahead);
+    ahead.at += steps * ahead.bytes;
   }
 }
 
@@ -108,28 +122,31 @@ HWY_INLINE void ForEachTile(size_t rows, Tile tile) {
 }
 
 // The sums of one tile over k steps; with `start` from zero, else added to what is there. `a` is a panel of kRows rows,
-// `b` one of columns.
+// `b` one of columns; rows of sums are `stride` apart.
 template <size_t kRows, class F>
-HWY_NOINLINE void GemmTile(const F* a, const F* b, size_t k, bool start, F* sums) {
+HWY_NOINLINE void GemmTile(const F* a, const F* b, size_t k, bool start, F* sums,
+                           size_t stride = kPanelBytes / sizeof(F), Ahead ahead = {}) {
   const hn::ScalableTag<F> d;
   constexpr size_t kPanel = kPanelBytes / sizeof(F);
+  if (ahead.at == nullptr) ahead.at = reinterpret_cast<const std::byte*>(b);
   size_t block = 0;
   do {  // once for k == 0, too: an empty sum is zero
     TilePanel<kRows, 1, kRows, true>(d, a + block * kRows, b + block * kPanel, std::min(kSumBlock, k - block),
-                                     start && block == 0, sums);
+                                     start && block == 0, sums, stride, ahead);
+    ahead.at += std::min(kSumBlock, k - block) * kPanelPasses<F> * ahead.bytes;
     block += kSumBlock;
   } while (block < k);
 }
 
 // Not part of GemmTile: an epilogue is long, and there are five heights of tiles.
 template <class F, class Epilogue>
-HWY_NOINLINE void FinishTile(const F* sums, size_t rows, size_t columns, size_t row, size_t column,
+HWY_NOINLINE void FinishTile(const F* sums, size_t stride, size_t rows, size_t columns, size_t row, size_t column,
                              const Epilogue& epilogue) {
   const hn::ScalableTag<F> d;
-  constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<F>()), kPanel = kPanelBytes / sizeof(F);
+  constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<F>());
   for (size_t r = 0; r < rows; ++r) {
     for (size_t i = 0; i < columns; i += kLanes) {
-      epilogue(d, row + r, column + i, hn::LoadU(d, sums + r * kPanel + i), columns - i);
+      epilogue(d, row + r, column + i, hn::LoadU(d, sums + r * stride + i), columns - i);
     }
   }
 }
@@ -143,22 +160,20 @@ struct Partial {
   HWY_INLINE F* At(size_t row, size_t column) const {
     return data + (row - first_row) * stride + (column - first_column);
   }
-  // Whole rows of a panel move as such; a stray column must not be touched.
+  // Asks for the memory of a tile.
+  HWY_INLINE void Call(size_t row, size_t column, size_t rows) const {
+    for (size_t r = 0; r < rows; ++r) {
+      const auto* at = reinterpret_cast<const std::byte*>(At(row + r, column));
+      for (size_t line = 0; line < kPanelBytes; line += 64) hwy::Prefetch(at + line);
+    }
+  }
   HWY_INLINE void Load(size_t row, size_t column, size_t rows, size_t columns, F* sums) const {
     constexpr size_t kPanel = kPanelBytes / sizeof(F);
-    for (size_t r = 0; r < rows; ++r) {
-      const F* from = At(row + r, column);
-      columns == kPanel ? std::memcpy(sums + r * kPanel, from, kPanelBytes)
-                        : std::memcpy(sums + r * kPanel, from, columns * sizeof(F));
-    }
+    for (size_t r = 0; r < rows; ++r) std::memcpy(sums + r * kPanel, At(row + r, column), columns * sizeof(F));
   }
   HWY_INLINE void Store(size_t row, size_t column, size_t rows, size_t columns, const F* sums) const {
     constexpr size_t kPanel = kPanelBytes / sizeof(F);
-    for (size_t r = 0; r < rows; ++r) {
-      F* to = At(row + r, column);
-      columns == kPanel ? std::memcpy(to, sums + r * kPanel, kPanelBytes)
-                        : std::memcpy(to, sums + r * kPanel, columns * sizeof(F));
-    }
+    for (size_t r = 0; r < rows; ++r) std::memcpy(At(row + r, column), sums + r * kPanel, columns * sizeof(F));
   }
 };
 
@@ -184,18 +199,26 @@ struct GemmJob {
                       Columns(panel), steps, out);
   }
 
-  // Rows [group, group + rows) by one panel over `steps` steps of k from `first`.
+  // Rows [group, group + rows) by one panel over `steps` steps of k from `first`. `next` is the panel that follows: it
+  // comes from memory while this one's tiles are computed.
   void Tiles(const F* rows_packed, const F* piece, size_t group, size_t rows, size_t panel, size_t first, size_t steps,
-             Partial<F> waiting) const {
+             Partial<F> waiting, const F* next) const {
     const size_t columns = Columns(panel), column = panel * kPanel;
-    const bool last = first + steps >= shape.k;
+    const bool begin = first == 0 && !more, last = first + steps >= shape.k;
+    const size_t tiles = (rows + kTileRows - 1) / kTileRows;
+    Ahead ahead{reinterpret_cast<const std::byte*>(next), kPanelBytes / (tiles * kPanelPasses<F>)};
     ForEachTile(rows, [&](auto tile, size_t r) HWY_ATTR {
       HWY_ALIGN F sums[tile() * kPanel];
-      const bool start = first == 0 && !more;
-      if (!start) waiting.Load(group + r, column, tile(), columns, sums);
-      GemmTile<tile()>(rows_packed + r * steps, piece, steps, start, sums);
-      if (last) return FinishTile(sums, tile(), columns, group + r, column, epilogue);
-      waiting.Store(group + r, column, tile(), columns, sums);
+      if (waiting.data != nullptr) waiting.Call(group + r, column, tile());
+      // Sums that wait are added to where they lie, at the end of a block of k: until then they have come.
+      const bool direct = columns == kPanel && !(begin && last);
+      F* const to = direct ? waiting.At(group + r, column) : sums;
+      const size_t stride = direct ? waiting.stride : kPanel;
+      if (!begin && !direct) waiting.Load(group + r, column, tile(), columns, sums);
+      GemmTile<tile()>(rows_packed + r * steps, piece, steps, begin, to, stride, ahead);
+      ahead.at += steps * kPanelPasses<F> * ahead.bytes;
+      if (last) return FinishTile(to, stride, tile(), columns, group + r, column, epilogue);
+      if (!direct) waiting.Store(group + r, column, tile(), columns, sums);
     });
   }
 
@@ -206,20 +229,30 @@ struct GemmJob {
     });
   }
 
+  struct Range {
+    size_t first, last;
+  };
+  Range RowsOf(size_t part) const {
+    const size_t units = (shape.m + kGemmRowUnit - 1) / kGemmRowUnit, i = part / plan.column_parts;
+    return {units * i / plan.row_parts * kGemmRowUnit,
+            std::min(shape.m, units * (i + 1) / plan.row_parts * kGemmRowUnit)};
+  }
+  Range PanelsOf(size_t part) const {
+    const size_t panels = (shape.n + kPanel - 1) / kPanel, j = part % plan.column_parts;
+    return {panels * j / plan.column_parts, panels * (j + 1) / plan.column_parts};
+  }
+
   // One part of C, on one thread: panels of B by the group, k by the block, rows of A by the group.
   void Part(size_t part, std::byte* workspace) const {
-    const size_t units = (shape.m + kGemmRowUnit - 1) / kGemmRowUnit, panels = (shape.n + kPanel - 1) / kPanel;
-    const size_t i = part / plan.column_parts, j = part % plan.column_parts;
-    const size_t first_row = units * i / plan.row_parts * kGemmRowUnit;
-    const size_t last_row = std::min(shape.m, units * (i + 1) / plan.row_parts * kGemmRowUnit);
-    const size_t last_panel = panels * (j + 1) / plan.column_parts;
+    const auto [first_row, last_row] = RowsOf(part);
+    const auto [first_panel, last_panel] = PanelsOf(part);
     const bool once = last_row - first_row <= plan.group_rows;
     F* const rows_packed = reinterpret_cast<F*>(workspace);
     F* const pieces = reinterpret_cast<F*>(workspace + plan.a_bytes);
-    for (size_t p = panels * j / plan.column_parts, end; p < last_panel; p = end) {
+    for (size_t p = first_panel, end; p < last_panel; p = end) {
       end = std::min(last_panel, p + plan.group_panels);
       Partial<F> waiting = partial;
-      if (waiting.data == nullptr) {
+      if (waiting.data == nullptr && plan.block_steps < shape.k) {
         waiting = {reinterpret_cast<F*>(workspace + plan.a_bytes + plan.b_bytes), plan.group_panels * kPanel, first_row,
                    p * kPanel};
       }
@@ -238,7 +271,8 @@ struct GemmJob {
             } else if (once) {
               PackPiece(q, first, steps, pieces);
             }
-            Tiles(rows_packed, piece, group, rows, q, first, steps, waiting);
+            const F* next = packed != nullptr ? piece + kPanel * shape.k : once ? piece : piece + kPanel * steps;
+            Tiles(rows_packed, piece, group, rows, q, first, steps, waiting, next);
           }
         }
       }
@@ -274,11 +308,37 @@ struct GemmJob {
         PackPiece(p, 0, shape.k, piece_space);
         GemmTile<kRows>(row_space, piece_space, shape.k, true, sums);
       }
-      FinishTile(sums, shape.m, columns, 0, p * kPanel, epilogue);
+      FinishTile(sums, kPanel, shape.m, columns, 0, p * kPanel, epilogue);
+    }
+  }
+
+  // The same for tens of rows and a B whose columns are contiguous, which is read as it lies (gemm_narrow-inl.h).
+  void Narrow(size_t part, std::byte* workspace) const {
+    const Range rows = RowsOf(part), panels = PanelsOf(part);
+    const size_t last_column = std::min(shape.n, panels.last * kPanel);
+    F* const row_space = reinterpret_cast<F*>(workspace);
+    for (size_t r = rows.first; r < rows.last; r += kPanel) {
+      PackPanel<kPanel>(a.data + r * a.row_stride, a.row_stride, a.column_stride, std::min(kPanel, rows.last - r),
+                        shape.k, row_space + (r - rows.first) * shape.k);
+    }
+    for (size_t column = panels.first * kPanel; column < last_column; column += kNarrowOuts) {
+      const size_t columns = std::min(kNarrowOuts, last_column - column);
+      for (size_t r = rows.first; r < rows.last; r += kPanel) {
+        const size_t count = std::min(kPanel, rows.last - r);
+        HWY_ALIGN F sums[kPanel * kNarrowOuts];
+        NarrowSums<kTileRows, kPanel>(b.data + column * b.column_stride, b.column_stride, columns,
+                                      row_space + (r - rows.first) * shape.k, count, shape.k, sums);
+        FinishTile(sums, kNarrowOuts, count, columns, r, column, epilogue);
+      }
     }
   }
 
   void Run(size_t part, std::byte* workspace) const {
+    if constexpr (std::is_same_v<TB, F>) {
+      if (packed == nullptr && !more && b.row_stride == 1 && ReadsPlain(shape, sizeof(F))) {
+        return Narrow(part, workspace);
+      }
+    }
     if (shape.m > kFewRows) return Part(part, workspace);
     if (shape.m > 4) return FewRows<8>(part, workspace);
     if (shape.m > 2) return FewRows<4>(part, workspace);

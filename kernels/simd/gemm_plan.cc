@@ -14,7 +14,7 @@ constexpr size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 constexpr size_t kGroupBytes = size_t{384} << 10, kPanelsBytes = size_t{4} << 20;
 // Steps of k at a time: a multiple of the sum's block, so that sums are cut where they are anyway. Sums that
 // wait for the next block cost a few loads and stores in this many multiply-adds.
-constexpr size_t kSteps = 256, kMostSteps = 768;
+constexpr size_t kSteps = 128, kMostSteps = 2048;
 // Fewer multiply-adds than this are not worth another thread: about 12 us at 40 a nanosecond.
 constexpr size_t kPartWork = size_t{1} << 19;
 // Packing an element takes as long as this many multiply-adds; so does reading it for a few rows.
@@ -65,6 +65,9 @@ GemmPlan PlanGemm(GemmShape shape, size_t element, GemmOptions options, int num_
   plan.b_bytes = options.packed ? 0 : (once ? 1 : plan.group_panels) * kPanelBytes * steps;
   const bool waits = !options.in_place && steps < k;
   plan.part_bytes = plan.a_bytes + plan.b_bytes + (waits ? rows * plan.group_panels * kPanelBytes : 0);
+  if (!options.packed && ReadsPlain(shape, element)) {
+    plan.part_bytes = std::max(plan.part_bytes, AlignUp(CeilDiv(rows, panel) * kPanelBytes * k));
+  }
   return plan;
 }
 

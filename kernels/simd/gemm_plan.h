@@ -19,6 +19,13 @@ inline constexpr size_t kPanelBytes = 128;
 // So many rows or fewer read B once, as it lies in memory (gemm_rows-inl.h).
 inline constexpr size_t kFewRows = 8;
 
+// Whether a B that is not in panels, its columns contiguous, is read as it lies where there are more rows than a few:
+// tens of rows would not pay for packing it, nor in research for a look at all of it. Columns a multiple of 4 KiB apart
+// fall into the same sets of the first-level cache.
+constexpr bool ReadsPlain(GemmShape shape, size_t element) {
+  return shape.m > kFewRows && shape.n >= 12 && shape.m <= (shape.k * element % 4096 == 0 ? 32 : 192);
+}
+
 struct GemmOptions {
   bool packed = false;    // B comes in panels already
   bool in_place = false;  // the output has the type that is computed in: sums over a part of k wait in its memory

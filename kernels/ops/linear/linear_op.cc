@@ -85,8 +85,12 @@ void PrepareWeight(const TensorView& weight, void* out) {
   DotPanels(weight) ? LinearBf16Prepare(weight, out) : LinearPrepareCpu(weight, out);
 }
 
-// A few rows read the plain weight as fast as they would the panels.
-bool PreparedPays(const Call& call) { return call.inputs[0].rows() > int64_t{kFewRows} || DotPanels(call.inputs[1]); }
+// Few and tens of rows read the plain weight as fast as they would the panels.
+bool PreparedPays(const Call& call) {
+  const GemmShape shape = Products::Shape(call.inputs[0], call.inputs[1]);
+  return DotPanels(call.inputs[1]) || (shape.m > kFewRows && (call.inputs[0].dtype == DType::kBF16 ||
+                                                              !ReadsPlain(shape, Element(call.inputs[0].dtype))));
+}
 
 constexpr DTypeSet kBf16 = SetOf(DType::kBF16);
 // Of linear and linear_training.

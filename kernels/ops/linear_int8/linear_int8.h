@@ -44,12 +44,8 @@ void LinearInt8Plain(const OpContext&, const TensorView& x, const TensorView& we
                      const TensorView* bias, Activation activation, const TensorView& y);
 void LinearInt8Prepare(const TensorView& weight, void* out);
 
-// The parts of the workspace before the product's own, in bytes: x as int8, its scales, where sums start.
-struct LinearInt8Space {
-  size_t q, scales, init;
-  size_t bytes() const { return q + scales + init; }
-};
-LinearInt8Space PlanLinearInt8(const TensorView& x, const TensorView& weight);
+// The workspace before the product's own: where sums start.
+size_t LinearInt8StartBytes(const TensorView& weight);
 size_t LinearInt8PreparedBytes(const TensorView& weight);
 
 namespace ops::linear_int8 {

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 
 #include "kernels/base/aligned_buffer.h"
@@ -40,23 +41,32 @@ uint32_t LargestMagnitude(const T* x, size_t n) {
   return static_cast<uint32_t>(hn::GetLane(hn::MaxOfLanes(di, hn::Max(largest, second))));
 }
 
-// round(x * inverse) as bytes, `flip` applied to each.
+// round(x * inverse) as bytes, `flip` applied to each. REQUIRES: it is from -127 to 127, so that the last byte of the
+// sum with 1.5 * 2^23 is the number, rounded to nearest even.
 template <class T>
 void RoundRow(const T* x, size_t n, float inverse, uint8_t flip, uint8_t* q) {
   const hn::ScalableTag<float> d;
-  const hn::Rebind<int8_t, decltype(d)> d8;
-  const hn::RebindToUnsigned<decltype(d8)> du8;
+  const hn::Repartition<uint16_t, decltype(d)> d16;
+  const hn::Repartition<uint8_t, decltype(d)> d8;
   constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
-  const auto bytes = [&](auto at) HWY_ATTR {
-    const auto rounded = hn::NearestInt(hn::Mul(at(x), hn::Set(d, inverse)));
-    return hn::Xor(hn::BitCast(du8, hn::DemoteTo(d8, rounded)), hn::Set(du8, flip));
-  };
+  const auto sum = [&](auto at)
+                       HWY_ATTR { return hn::Add(hn::Mul(at(x), hn::Set(d, inverse)), hn::Set(d, 0x1.8p23f)); };
+  const auto flips = hn::Set(d8, flip);
   size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) hn::StoreU(bytes(At<decltype(d)>{d, i}), du8, q + i);
-  if (i < n) {
-    HWY_ALIGN uint8_t tail[kLanes];
-    hn::StoreU(bytes(AtTail<decltype(d)>{d, i, n - i}), du8, tail);
-    std::memcpy(q + i, tail, n - i);
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    hn::Vec<decltype(d16)> halves[4];
+    STRATA_UNROLL
+    for (size_t v = 0; v < 4; ++v) halves[v] = hn::BitCast(d16, sum(At<decltype(d)>{d, i + v * kLanes}));
+    const auto low = hn::BitCast(d8, hn::ConcatEven(d16, halves[1], halves[0]));
+    const auto high = hn::BitCast(d8, hn::ConcatEven(d16, halves[3], halves[2]));
+    hn::StoreU(hn::Xor(hn::ConcatEven(d8, high, low), flips), d8, q + i);
+  }
+  for (; i < n; i += kLanes) {
+    HWY_ALIGN uint32_t words[kLanes];
+    const size_t count = std::min(kLanes, n - i);
+    hn::Store(hn::BitCast(hn::RebindToUnsigned<decltype(d)>(), sum(AtTail<decltype(d)>{d, i, count})),
+              hn::RebindToUnsigned<decltype(d)>(), words);
+    for (size_t j = 0; j < count; ++j) q[i + j] = static_cast<uint8_t>(words[j]) ^ flip;
   }
 }
 
@@ -76,23 +86,34 @@ void RoundRow(const double* x, size_t n, float inverse, uint8_t flip, uint8_t* q
   }
 }
 
-// One row to bytes; returns its scale (linear_int8.h). What a NaN or an infinity becomes does not matter: the scale is
-// NaN.
+// One row to bytes, in blocks of A (kernels/dot/dot.h); returns its scale (linear_int8.h). What a NaN or an infinity
+// becomes does not matter: the scale is NaN.
 template <class T>
-float QuantiseRow(const T* x, size_t n, uint8_t flip, uint8_t* q) {
+float QuantiseRow(const T* x, size_t n, uint8_t flip, size_t steps, uint32_t* out, size_t block) {
   const float amax = std::bit_cast<float>(LargestMagnitude(x, n));
-  if (!(amax < std::numeric_limits<float>::infinity())) {
-    std::memset(q, flip, n);
-    return std::numeric_limits<float>::quiet_NaN();
+  const bool finite = amax < std::numeric_limits<float>::infinity(), zero = !(amax >= 0x1p-100f);
+  const float inverse = zero || !finite ? 0 : 127.0f / amax;
+  for (size_t first = 0; first < steps; first += kBlockSteps, out += block) {
+    const size_t at = first * sizeof(uint32_t), bytes = std::min(kBlockSteps, steps - first) * sizeof(uint32_t);
+    const size_t count = std::min(bytes, n - std::min(n, at));
+    auto* to = reinterpret_cast<uint8_t*>(out);
+    finite ? RoundRow(x + at, count, inverse, flip, to) : static_cast<void>(std::memset(to, flip, count));
+    std::memset(to + count, 0, bytes - count);
   }
-  const bool zero = amax < 0x1p-100f;
-  RoundRow(x, n, zero ? 0 : 127.0f / amax, flip, q);
+  if (!finite) return std::numeric_limits<float>::quiet_NaN();
   return zero ? 0 : amax / 127.0f;
 }
 
-void QuantiseInt8(DType dtype, const void* x, size_t row, size_t n, uint8_t flip, uint8_t* q, float* scale) {
-  DispatchFloat(dtype,
-                [&](auto type) { *scale = QuantiseRow(static_cast<const decltype(type)*>(x) + row * n, n, flip, q); });
+// Rows [row, row + rows) of x; each one's scale lies behind its first block.
+void QuantiseInt8(const TensorView& x, size_t row, size_t rows, uint8_t flip, size_t steps, uint32_t* out,
+                  size_t block) {
+  const auto n = static_cast<size_t>(x.size(-1));
+  DispatchFloat(x.dtype, [&](auto type) {
+    for (size_t r = 0; r < rows; ++r, out += kRowSteps) {
+      const float scale = QuantiseRow(x.In<decltype(type)>() + (row + r) * n, n, flip, steps, out, block);
+      std::memcpy(out + kBlockSteps, &scale, sizeof scale);
+    }
+  });
 }
 
 // Integers to what y is computed in.
@@ -115,17 +136,20 @@ HWY_INLINE hn::Vec<D> FromFloats(D d, const float* p) {
 }
 
 template <class T>
-void Finish(const DotSums& sums, const float* row_scales, const float* scale, const T* bias, Activation activation,
-            T* y, size_t width) {
+void Finish(const DotSums& sums, const float* scale, const T* bias, Activation activation, T* y, size_t width) {
   using F = ComputeType<T>;
   const hn::ScalableTag<F> d;
-  // Sums are there to a panel's end; of the scales a copy is.
-  HWY_ALIGN float scales[kMostTilePanels * kPanelColumns] = {};
-  std::memcpy(scales, scale + sums.column, sums.columns * sizeof(float));
+  // Sums are there to a panel's end; of the scales a copy is, where it matters.
+  HWY_ALIGN float padded[kMostTilePanels * kPanelColumns];
+  const float* scales = scale + sums.column;
+  if (sums.columns % kPanelColumns != 0) {
+    std::fill(std::copy_n(scales, sums.columns, padded), std::end(padded), 0.0f);
+    scales = padded;
+  }
   const T* add = bias == nullptr ? nullptr : bias + sums.column;
   for (size_t r = 0; r < sums.rows; ++r) {
     const auto* from = reinterpret_cast<const int32_t*>(sums.sums) + r * sums.stride;
-    const auto row_scale = hn::Set(d, static_cast<F>(row_scales[sums.row + r]));
+    const auto row_scale = hn::Set(d, static_cast<F>(std::bit_cast<float>(sums.a[r * kRowSteps + kBlockSteps])));
     Map(d, sums.columns, y + (sums.row + r) * width + sums.column, [&](auto at) HWY_ATTR {
       auto v = hn::Mul(FromInts(d, from + at.i), hn::Mul(row_scale, FromFloats(d, scales + at.i)));
       if (add != nullptr) v = hn::Add(v, at(add));
@@ -134,11 +158,11 @@ void Finish(const DotSums& sums, const float* row_scales, const float* scale, co
   }
 }
 
-void FinishInt8(const DotSums& sums, const float* row_scales, const float* scale, const TensorView* bias,
-                Activation activation, const TensorView& y) {
+void FinishInt8(const DotSums& sums, const float* scale, const TensorView* bias, Activation activation,
+                const TensorView& y) {
   DispatchFloat(y.dtype, [&](auto type) {
     using T = decltype(type);
-    Finish(sums, row_scales, scale, bias == nullptr ? nullptr : bias->In<T>(), activation, y.Out<T>(),
+    Finish(sums, scale, bias == nullptr ? nullptr : bias->In<T>(), activation, y.Out<T>(),
            static_cast<size_t>(y.size(-1)));
   });
 }
@@ -172,34 +196,19 @@ void StartSums(const TensorView& weight, size_t begin, size_t end, int32_t* init
   }
 }
 
-// Quantises x into `q` (rows of `row_bytes`) and `scales`.
-void QuantiseRows(const OpContext& context, const TensorView& x, size_t row_bytes, bool flip, uint8_t* q,
-                  float* scales) {
-  const size_t in = Size(x, -1);
-  const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 16) / static_cast<int64_t>(in + 1));
-  ParallelChunks(*context.parallel, x.rows(), grain, [&](int, int64_t begin, int64_t end) {
-    for (auto r = static_cast<size_t>(begin); r < static_cast<size_t>(end); ++r) {
-      HWY_DYNAMIC_DISPATCH(QuantiseInt8)(x.dtype, x.data, r, in, flip ? 0x80 : 0, q + r * row_bytes, scales + r);
-    }
-  });
-}
-
 void Forward(const OpContext& context, const DotKernel& kernel, const TensorView& x, const TensorView& weight,
              const TensorView& scale, const TensorView* bias, Activation activation, const TensorView& y) {
   const size_t out = Size(weight, 0), in = Size(weight, 1);
   const DotShape shape{static_cast<size_t>(x.rows()), out, DotSteps(in, 4)};
   if (shape.m == 0 || shape.n == 0) return;
-  const LinearInt8Space space = PlanLinearInt8(x, weight);
-  auto* q = reinterpret_cast<uint8_t*>(context.workspace);
-  auto* scales = reinterpret_cast<float*>(context.workspace + space.q);
-  auto* init = reinterpret_cast<int32_t*>(context.workspace + space.q + space.scales);
-  QuantiseRows(context, x, in, kernel.unsigned_a, q, scales);
+  const size_t start_bytes = LinearInt8StartBytes(weight);
   const auto* packed = static_cast<const uint32_t*>(weight.prepared);
   const int32_t* start = nullptr;
   if (kernel.unsigned_a && packed != nullptr) {
     start = reinterpret_cast<const int32_t*>(packed + DotPackedBytes(out, shape.steps) / sizeof(uint32_t));
   } else if (kernel.unsigned_a) {
     const size_t columns = RoundUp(out, kPanelColumns);
+    auto* init = reinterpret_cast<int32_t*>(context.workspace);
     const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 17) / static_cast<int64_t>(in + 1));
     ParallelChunks(*context.parallel, static_cast<int64_t>(columns), grain, [&](int, int64_t begin, int64_t end) {
       StartSums(weight, static_cast<size_t>(begin), static_cast<size_t>(end), init);
@@ -207,22 +216,22 @@ void Forward(const OpContext& context, const DotKernel& kernel, const TensorView
     start = init;
   }
   const auto pack_a = [&](size_t row, size_t rows, uint32_t* to, size_t block) {
-    PackRows(q + row * in, in, rows, in, shape.steps, to, block);
+    HWY_DYNAMIC_DISPATCH(QuantiseInt8)(x, row, rows, kernel.unsigned_a ? 0x80 : 0, shape.steps, to, block);
   };
   const auto pack_b = [&](size_t column, size_t first, size_t steps, uint32_t* to) {
     PackPanel()(weight.In<int8_t>() + column * in, in, std::min(kPanelColumns, out - column), in, first, steps, to);
   };
   const auto finish = [&](const DotSums& sums) {
-    HWY_DYNAMIC_DISPATCH(FinishInt8)(sums, scales, scale.In<float>(), bias, activation, y);
+    HWY_DYNAMIC_DISPATCH(FinishInt8)(sums, scale.In<float>(), bias, activation, y);
   };
-  DotGemm(context, kernel, shape, {pack_a, packed, pack_b, start, finish}, context.workspace + space.bytes());
+  const DotOutput place{y.data, out * SizeOf(y.dtype), SizeOf(y.dtype)};
+  DotGemm(context, kernel, shape, {pack_a, packed, pack_b, start, finish, place}, context.workspace + start_bytes);
 }
 
 }  // namespace
 
-LinearInt8Space PlanLinearInt8(const TensorView& x, const TensorView& weight) {
-  return {AlignUp(static_cast<size_t>(x.numel())), AlignUp(static_cast<size_t>(x.rows()) * sizeof(float)),
-          RoundUp(Size(weight, 0), kPanelColumns) * sizeof(int32_t)};
+size_t LinearInt8StartBytes(const TensorView& weight) {
+  return AlignUp(RoundUp(Size(weight, 0), kPanelColumns) * sizeof(int32_t));
 }
 
 size_t LinearInt8PreparedBytes(const TensorView& weight) {

@@ -16,7 +16,7 @@ size_t Workspace(const Call& call, int num_threads) {
   const TensorView &x = call.inputs[0], &weight = call.inputs[1];
   const DotShape shape{static_cast<size_t>(x.rows()), static_cast<size_t>(weight.size(0)),
                        DotSteps(static_cast<size_t>(weight.size(1)), 4)};
-  return PlanLinearInt8(x, weight).bytes() +
+  return LinearInt8StartBytes(weight) +
          PlanDot(shape, weight.prepared != nullptr, kKernel().tile_rows, num_threads).bytes();
 }
 
