@@ -61,7 +61,7 @@ void Bf16Product(const OpContext& context, const DotKernel& kernel, Bf16Shape sh
 }
 
 size_t Bf16ProductBytes(const DotKernel& kernel, Bf16Shape shape, bool packed, int num_threads) {
-  return PlanDot(InSteps(shape), packed, kernel.tile_rows, num_threads).bytes();
+  return PlanDot(InSteps(shape), packed, kernel, num_threads).bytes();
 }
 
 void PackBf16(Bf16Shape shape, Bf16Matrix b, void* out) {

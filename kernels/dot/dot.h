@@ -53,14 +53,18 @@ struct DotKernel {
   size_t (*tile_panels)(size_t rows) = nullptr;
   // int8: A's bytes are unsigned, 128 too large; what that adds is taken off by `init`.
   bool unsigned_a = false;
+  // Rows of A that are packed at a time: they stay in the second-level cache beside a panel of B.
+  size_t group_rows = 96;
 };
 
 // The kernels of this build. REQUIRES: the processor has the instructions (kernels/base/cpu_features.h).
-const DotKernel& Bf16DotKernel();      // AVX512-BF16
-const DotKernel& Bf16AmxKernel();      // AMX
-const DotKernel& Int8AmxKernel();      // AMX
-const DotKernel& Int8VnniKernel();     // AVX512-VNNI
-const DotKernel& Int8AvxVnniKernel();  // AVX-VNNI
+const DotKernel& Bf16DotKernel();       // AVX512-BF16
+const DotKernel& Bf16DotWideKernel();   // the same with larger groups
+const DotKernel& Bf16AmxKernel();       // AMX
+const DotKernel& Int8AmxKernel();       // AMX
+const DotKernel& Int8VnniKernel();      // AVX512-VNNI
+const DotKernel& Int8VnniWideKernel();  // the same with larger groups
+const DotKernel& Int8AvxVnniKernel();   // AVX-VNNI
 const DotKernel& Int8Avx2Kernel();
 const DotKernel& Int8PlainKernel();  // C++
 

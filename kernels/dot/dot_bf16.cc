@@ -28,5 +28,10 @@ const DotKernel& Bf16DotKernel() {
   static constexpr DotKernel kKernel = {kAvx512TileRows, TileAvx512<Bf16Dot>, Avx512TilePanels};
   return kKernel;
 }
+const DotKernel& Bf16DotWideKernel() {
+  static constexpr DotKernel kKernel = {kAvx512TileRows, TileAvx512<Bf16Dot>, Avx512TilePanels, /*unsigned_a=*/false,
+                                        /*group_rows=*/240};
+  return kKernel;
+}
 
 }  // namespace strata

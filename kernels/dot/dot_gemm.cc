@@ -122,7 +122,7 @@ class DotPart {
 void DotGemm(const OpContext& context, const DotKernel& kernel, DotShape shape, const DotOperands& operands,
              std::byte* workspace) {
   if (shape.m == 0 || shape.n == 0) return;
-  const DotPlan plan = PlanDot(shape, operands.packed_b != nullptr, kernel.tile_rows, context.parallel->num_threads());
+  const DotPlan plan = PlanDot(shape, operands.packed_b != nullptr, kernel, context.parallel->num_threads());
   const auto run = [&](int part) {
     DotPart(kernel, shape, plan, operands, static_cast<size_t>(part), workspace).Run();
   };

@@ -43,7 +43,7 @@ struct DotOperands {
   DotOutput out;
 };
 
-// REQUIRES: context.workspace has PlanDot(shape, packed_b != nullptr, kernel.tile_rows, threads).bytes() bytes from
+// REQUIRES: context.workspace has PlanDot(shape, packed_b != nullptr, kernel, threads).bytes() bytes from
 // `workspace` on.
 void DotGemm(const OpContext& context, const DotKernel& kernel, DotShape shape, const DotOperands& operands,
              std::byte* workspace);

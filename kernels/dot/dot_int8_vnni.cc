@@ -25,5 +25,10 @@ const DotKernel& Int8VnniKernel() {
   static constexpr DotKernel kKernel = {kAvx512TileRows, TileAvx512<Int8Vnni>, Avx512TilePanels, /*unsigned_a=*/true};
   return kKernel;
 }
+const DotKernel& Int8VnniWideKernel() {
+  static constexpr DotKernel kKernel = {kAvx512TileRows, TileAvx512<Int8Vnni>, Avx512TilePanels, /*unsigned_a=*/true,
+                                        /*group_rows=*/240};
+  return kKernel;
+}
 
 }  // namespace strata

@@ -11,9 +11,11 @@ constexpr DotKernel kNone = {1, nullptr, nullptr};
 }  // namespace
 
 const DotKernel& Bf16DotKernel() { return kNone; }
+const DotKernel& Bf16DotWideKernel() { return kNone; }
 const DotKernel& Bf16AmxKernel() { return kNone; }
 const DotKernel& Int8AmxKernel() { return kNone; }
 const DotKernel& Int8VnniKernel() { return kNone; }
+const DotKernel& Int8VnniWideKernel() { return kNone; }
 const DotKernel& Int8AvxVnniKernel() { return kNone; }
 const DotKernel& Int8Avx2Kernel() { return kNone; }
 

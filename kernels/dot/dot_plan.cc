@@ -10,7 +10,6 @@ namespace {
 constexpr size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 
 // A group's part of a pass stays in the second-level cache beside a panel of B (1 MiB on the machines measured).
-constexpr size_t kGroupRows = 96;
 constexpr size_t kPassSteps = 1024;
 // Panels packed here, and sums that wait, stay in the third-level cache. Else panels are gone through in one: a group
 // of rows gives memory the time.
@@ -22,7 +21,8 @@ constexpr size_t kPackCost = 12;
 
 }  // namespace
 
-DotPlan PlanDot(DotShape shape, bool packed, size_t tile_rows, int num_threads) {
+DotPlan PlanDot(DotShape shape, bool packed, const DotKernel& kernel, int num_threads) {
+  const size_t tile_rows = kernel.tile_rows;
   const size_t units = std::max<size_t>(1, CeilDiv(shape.m, tile_rows));
   const size_t panels = std::max<size_t>(1, CeilDiv(shape.n, kPanelColumns));
   const size_t steps = std::max<size_t>(kStepUnit, shape.steps);
@@ -41,7 +41,7 @@ DotPlan PlanDot(DotShape shape, bool packed, size_t tile_rows, int num_threads) 
   plan.row_unit = tile_rows;
   const size_t rows = std::min(std::max<size_t>(1, shape.m), CeilDiv(units, plan.row_parts) * tile_rows);
   const size_t part_panels = CeilDiv(panels, plan.column_parts);
-  plan.group_rows = std::min(rows, RoundUp(kGroupRows, tile_rows));
+  plan.group_rows = std::min(rows, RoundUp(kernel.group_rows, tile_rows));
   const bool one_group = rows <= plan.group_rows;
   // Few rows: whole panels, one after the other, straight from memory.
   plan.pass_steps = rows <= tile_rows ? (packed ? steps : kBlockSteps) : kPassSteps;

@@ -29,7 +29,7 @@ struct DotPlan {
   size_t bytes() const { return parts() * part_bytes(); }
 };
 
-// `packed`: B comes in panels. `tile_rows`: of the kernel.
-DotPlan PlanDot(DotShape shape, bool packed, size_t tile_rows, int num_threads);
+// `packed`: B comes in panels.
+DotPlan PlanDot(DotShape shape, bool packed, const DotKernel& kernel, int num_threads);
 
 }  // namespace strata

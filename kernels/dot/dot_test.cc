@@ -38,7 +38,7 @@ std::vector<int32_t> Product(const DotKernel& kernel, size_t m, size_t n, size_t
   const DotShape shape{m, n, DotSteps(k, 4)};
   ThreadPool pool(threads);
   const OpContext context{.parallel = &pool};
-  AlignedBuffer workspace(PlanDot(shape, packed, kernel.tile_rows, threads).bytes());
+  AlignedBuffer workspace(PlanDot(shape, packed, kernel, threads).bytes());
   AlignedBuffer panels(DotPackedBytes(n, shape.steps));
   const auto pack_a = [&](size_t row, size_t rows, uint32_t* out, size_t block) {
     PackRows(x.data() + row * k, k, rows, k, shape.steps, out, block);

@@ -110,13 +110,17 @@ HWY_INLINE void TilePanel(D d, const F* a, const F* b, size_t steps, bool start,
   }
 }
 
+constexpr size_t TallestTile(size_t tile_rows) { return tile_rows > 8 ? kTileRows : kTileRows > 8 ? 8 : 4; }
+
 // Calls tile(std::integral_constant<size_t, kRows>, row) for tiles that cover [0, rows), the tallest first.
 template <class Tile>
-HWY_INLINE void ForEachTile(size_t rows, Tile tile) {
+HWY_INLINE void ForEachTile(size_t rows, size_t tile_rows, Tile tile) {
   size_t r = 0;
-  for (; r + kTileRows <= rows; r += kTileRows) tile(std::integral_constant<size_t, kTileRows>(), r);
-  if (kTileRows > 8 && r + 8 <= rows) tile(std::integral_constant<size_t, 8>(), r), r += 8;
-  if (r + 4 <= rows) tile(std::integral_constant<size_t, 4>(), r), r += 4;
+  for (; TallestTile(tile_rows) == kTileRows && r + kTileRows <= rows; r += kTileRows) {
+    tile(std::integral_constant<size_t, kTileRows>(), r);
+  }
+  for (; kTileRows > 8 && r + 8 <= rows; r += 8) tile(std::integral_constant<size_t, 8>(), r);
+  for (; r + 4 <= rows; r += 4) tile(std::integral_constant<size_t, 4>(), r);
   if (r + 2 <= rows) tile(std::integral_constant<size_t, 2>(), r), r += 2;
   if (r < rows) tile(std::integral_constant<size_t, 1>(), r);
 }
@@ -205,9 +209,9 @@ struct GemmJob {
              Partial<F> waiting, const F* next) const {
     const size_t columns = Columns(panel), column = panel * kPanel;
     const bool begin = first == 0 && !more, last = first + steps >= shape.k;
-    const size_t tiles = (rows + kTileRows - 1) / kTileRows;
+    const size_t tiles = std::max<size_t>(1, rows / TallestTile(plan.tile_rows));
     Ahead ahead{reinterpret_cast<const std::byte*>(next), kPanelBytes / (tiles * kPanelPasses<F>)};
-    ForEachTile(rows, [&](auto tile, size_t r) HWY_ATTR {
+    ForEachTile(rows, plan.tile_rows, [&](auto tile, size_t r) HWY_ATTR {
       HWY_ALIGN F sums[tile() * kPanel];
       if (waiting.data != nullptr) waiting.Call(group + r, column, tile());
       // Sums that wait are added to where they lie, at the end of a block of k: until then they have come.
@@ -223,7 +227,7 @@ struct GemmJob {
   }
 
   void PackRows(size_t group, size_t rows, size_t first, size_t steps, F* out) const {
-    ForEachTile(rows, [&](auto tile, size_t r) HWY_ATTR {
+    ForEachTile(rows, plan.tile_rows, [&](auto tile, size_t r) HWY_ATTR {
       PackPanel<tile()>(a.data + (group + r) * a.row_stride + first * a.column_stride, a.row_stride, a.column_stride,
                         tile(), steps, out + r * steps);
     });
@@ -349,13 +353,13 @@ struct GemmJob {
 // A is m x k and B k x n, each with one stride of 1 where it is to be fast. `packed`: B from PackB, or nullptr.
 // `partial`: where sums may wait, memory of F in the output's place; or nullptr, for memory from the workspace.
 // `more`: B is unpacked, and k goes on from the sums that are in `partial`, as many whole blocks as came before.
-// REQUIRES: context.workspace has PlanGemm(shape, sizeof(F), {packed != nullptr, partial != nullptr}, threads).bytes()
-// bytes.
+// REQUIRES: context.workspace has PlanGemm(shape, sizeof(F), {packed != nullptr, partial != nullptr, blocks},
+// threads).bytes() bytes.
 template <class F, class TA, class TB, class Epilogue>
 void Gemm(const OpContext& context, GemmShape shape, Matrix<TA> a, Matrix<TB> b, const F* packed, F* partial,
-          const Epilogue& epilogue, bool more = false) {
+          const Epilogue& epilogue, bool more = false, GemmBlocks blocks = {}) {
   if (shape.m == 0 || shape.n == 0) return;
-  const GemmOptions options{.packed = packed != nullptr, .in_place = partial != nullptr};
+  const GemmOptions options{.packed = packed != nullptr, .in_place = partial != nullptr, .blocks = blocks};
   const GemmJob<F, TA, TB, Epilogue> job{PlanGemm(shape, sizeof(F), options, context.parallel->num_threads()),
                                          shape,
                                          a,

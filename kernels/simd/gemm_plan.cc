@@ -9,12 +9,10 @@ namespace {
 
 constexpr size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 
-// A group of A's rows stays in the second-level cache beside a panel of B (1 MiB on the machines measured); the panels
-// that they meet in the third.
-constexpr size_t kGroupBytes = size_t{384} << 10, kPanelsBytes = size_t{4} << 20;
-// Steps of k at a time: a multiple of the sum's block, so that sums are cut where they are anyway. Sums that
-// wait for the next block cost a few loads and stores in this many multiply-adds.
-constexpr size_t kSteps = 128, kMostSteps = 2048;
+// The panels that a group of A's rows meets stay in the third-level cache.
+constexpr size_t kPanelsBytes = size_t{4} << 20;
+// Steps of k at a time: a multiple of the sum's block, so that sums are cut where they are anyway.
+constexpr size_t kSteps = 128;
 // Fewer multiply-adds than this are not worth another thread: about 12 us at 40 a nanosecond.
 constexpr size_t kPartWork = size_t{1} << 19;
 // Packing an element takes as long as this many multiply-adds; so does reading it for a few rows.
@@ -45,6 +43,7 @@ GemmPlan PlanGemm(GemmShape shape, size_t element, GemmOptions options, int num_
   const size_t work = std::max(shape.m, kPackCost) * shape.n * k;
   const size_t parts = std::clamp<size_t>(work / kPartWork, 1, static_cast<size_t>(num_threads));
   GemmPlan plan;
+  plan.tile_rows = options.blocks.tile_rows;
   if (shape.m <= kFewRows) {
     plan.column_parts = std::clamp<size_t>(panels, 1, parts);
     plan.a_bytes = AlignUp(kFewRows * k * element);
@@ -53,11 +52,12 @@ GemmPlan PlanGemm(GemmShape shape, size_t element, GemmOptions options, int num_
     return plan;
   }
   Split(plan, shape, panel, options.packed, parts);
-  plan.block_steps = CeilDiv(CeilDiv(k, CeilDiv(k, kMostSteps)), kSteps) * kSteps;
+  plan.block_steps = CeilDiv(CeilDiv(k, CeilDiv(k, options.blocks.most_steps)), kSteps) * kSteps;
   const size_t steps = std::min(k, plan.block_steps);
   const size_t rows = CeilDiv(CeilDiv(shape.m, kGemmRowUnit), plan.row_parts) * kGemmRowUnit;
   const size_t part_panels = CeilDiv(panels, plan.column_parts);
-  plan.group_rows = std::clamp(kGroupBytes / (steps * element) / kGemmRowUnit * kGemmRowUnit, kGemmRowUnit, rows);
+  plan.group_rows =
+      std::clamp(options.blocks.group_bytes / (steps * element) / kGemmRowUnit * kGemmRowUnit, kGemmRowUnit, rows);
   // One group uses each panel once, as soon as it is packed.
   const bool once = plan.group_rows >= rows;
   plan.group_panels = once ? part_panels : std::clamp<size_t>(kPanelsBytes / (steps * kPanelBytes), 1, part_panels);

@@ -26,18 +26,27 @@ constexpr bool ReadsPlain(GemmShape shape, size_t element) {
   return shape.m > kFewRows && shape.n >= 12 && shape.m <= (shape.k * element % 4096 == 0 ? 32 : 192);
 }
 
+// What a row of an op's table may choose; every choice gives equal bits and reads the same panels of B.
+struct GemmBlocks {
+  size_t tile_rows = 12;                   // 12 or 8; 6 or 4 where there are 16 registers
+  size_t group_bytes = size_t{384} << 10;  // A group of A's rows stays in the second-level cache beside a panel of B.
+  size_t most_steps = 2048;                // of k at a time: sums that wait for the rest cost loads and stores
+};
+
 struct GemmOptions {
   bool packed = false;    // B comes in panels already
   bool in_place = false;  // the output has the type that is computed in: sums over a part of k wait in its memory
+  GemmBlocks blocks = {};
 };
 
 struct GemmPlan {
   size_t row_parts = 1, column_parts = 1;  // parts run at the same time
-  size_t group_rows = 0;                   // of A are packed at a time,
-  size_t block_steps = 0;                  // of k,
-  size_t group_panels = 0;                 // and panels of B
-  size_t a_bytes = 0, b_bytes = 0;         // working memory of one part: packed A, packed B, ...
-  size_t part_bytes = 0;                   // ... and sums that wait
+  size_t tile_rows = 12;
+  size_t group_rows = 0;            // of A are packed at a time,
+  size_t block_steps = 0;           // of k,
+  size_t group_panels = 0;          // and panels of B
+  size_t a_bytes = 0, b_bytes = 0;  // working memory of one part: packed A, packed B, ...
+  size_t part_bytes = 0;            // ... and sums that wait
 
   size_t parts() const { return row_parts * column_parts; }
   size_t bytes() const { return parts() * part_bytes; }

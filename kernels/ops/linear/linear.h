@@ -7,6 +7,7 @@
 #include "kernels/base/function_ref.h"
 #include "kernels/core/activation.h"
 #include "kernels/core/op_def.h"
+#include "kernels/simd/gemm_plan.h"
 
 namespace strata {
 
@@ -94,12 +95,14 @@ void LinearRef(const OpContext&, const Call&);
 void LinearBackwardRef(const OpContext&, const Call&);
 
 // Workspace: a GemmPlan's.
-void LinearCpu(const OpContext&, const LinearCall&);
+void LinearCpu(const OpContext&, const LinearCall&, GemmBlocks blocks = {});
 // The weight in panels (kernels/simd/gemm_plan.h).
 void LinearPrepareCpu(const TensorView& weight, void* out);
 
 // bfloat16 by vdpbf16ps; the weight in panels of its own (kernels/dot/dot.h). REQUIRES: Cpu().avx512_bf16.
 void LinearBf16Dot(const OpContext&, const Call&);
+// With larger groups of rows.
+void LinearBf16DotWide(const OpContext&, const Call&);
 // The same by AMX. REQUIRES: Cpu().amx_bf16.
 void LinearBf16Amx(const OpContext&, const Call&);
 void LinearBf16Prepare(const TensorView& weight, void* out);

@@ -41,7 +41,7 @@ void Linear(benchmark::State& state) {
 void Shapes(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"rows", "in", "out", "threads", "prepared"})->UseRealTime();
   for (int64_t threads : {1, 2}) {
-    for (int64_t size : {512, 1024, 2048}) bench->Args({size, size, size, threads, 1});
+    for (int64_t size : {512, 1024, 2048, 4096}) bench->Args({size, size, size, threads, 1});
     for (int64_t rows : {1, 16, 256, 4096}) {
       bench->Args({rows, 384, 384, threads, 1});
       bench->Args({rows, 384, 1536, threads, 1});

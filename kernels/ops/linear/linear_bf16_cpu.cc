@@ -75,6 +75,10 @@ void Backward(const OpContext& context, const DotKernel& kernel, const LinearBac
 }  // namespace
 
 void LinearBf16Dot(const OpContext& context, const Call& call) { Forward(context, Bf16DotKernel(), LinearCall(call)); }
+
+void LinearBf16DotWide(const OpContext& context, const Call& call) {
+  Forward(context, Bf16DotWideKernel(), LinearCall(call));
+}
 void LinearBf16Amx(const OpContext& context, const Call& call) { Forward(context, Bf16AmxKernel(), LinearCall(call)); }
 
 void LinearBf16Prepare(const TensorView& weight, void* out) {

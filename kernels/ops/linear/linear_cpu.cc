@@ -27,7 +27,7 @@ F* InPlace(const TensorView& y) {
 }
 
 template <class T>
-void Forward(const OpContext& context, const LinearCall& c) {
+void Forward(const OpContext& context, const LinearCall& c, GemmBlocks blocks) {
   using F = ComputeType<T>;
   const GemmShape shape{static_cast<size_t>(c.x.rows()), static_cast<size_t>(c.weight.size(0)),
                         static_cast<size_t>(c.weight.size(1))};
@@ -40,7 +40,8 @@ void Forward(const OpContext& context, const LinearCall& c) {
                              .residual = in(c.residual),
                              .before = c.before != nullptr ? c.before->Out<T>() : nullptr};
   Gemm<F>(context, shape, Matrix<T>{c.x.In<T>(), shape.k, 1}, Transposed(RowMajor<T>(c.weight)),
-          static_cast<const F*>(c.weight.prepared), InPlace<F>(c.y), epilogue);
+          static_cast<const F*>(c.weight.prepared), InPlace<F>(c.y), epilogue,
+          /*more=*/false, blocks);
 }
 
 // grad_x and grad_weight, of the gradient of the sums.
@@ -61,8 +62,8 @@ void Products(const OpContext& context, const LinearBackwardCall& c, const Tenso
   }
 }
 
-void Linear(const OpContext& context, const LinearCall& call) {
-  DispatchFloat(call.x.dtype, [&](auto type) { Forward<decltype(type)>(context, call); });
+void Linear(const OpContext& context, const LinearCall& call, GemmBlocks blocks) {
+  DispatchFloat(call.x.dtype, [&](auto type) { Forward<decltype(type)>(context, call, blocks); });
 }
 void LinearPrepare(const TensorView& weight, void* out) {
   DispatchFloat(weight.dtype, [&](auto type) {
@@ -86,7 +87,9 @@ HWY_EXPORT(Linear);
 HWY_EXPORT(LinearPrepare);
 HWY_EXPORT(LinearProducts);
 
-void LinearCpu(const OpContext& context, const LinearCall& call) { HWY_DYNAMIC_DISPATCH(Linear)(context, call); }
+void LinearCpu(const OpContext& context, const LinearCall& call, GemmBlocks blocks) {
+  HWY_DYNAMIC_DISPATCH(Linear)(context, call, blocks);
+}
 
 void LinearPrepareCpu(const TensorView& weight, void* out) { HWY_DYNAMIC_DISPATCH(LinearPrepare)(weight, out); }
 

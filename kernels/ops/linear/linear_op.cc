@@ -25,11 +25,18 @@ bool DotPanels(const TensorView& weight) {
   return weight.dtype == DType::kBF16 && (Cpu().amx_bf16 || (Cpu().avx512_bf16 && Cpu().fast_bf16_dot));
 }
 
+// Tiles and blocks that a tuning table may choose among.
+constexpr GemmBlocks kUsual = {}, kLowTiles = {.tile_rows = 8},
+                     kLargeGroups = {.group_bytes = size_t{768} << 10, .most_steps = 4096};
+
+template <GemmBlocks kBlocks>
 void LinearSimd(const OpContext& context, const Call& call) {
-  if (call.inputs[1].prepared == nullptr || !DotPanels(call.inputs[1])) return LinearCpu(context, LinearCall(call));
+  if (call.inputs[1].prepared == nullptr || !DotPanels(call.inputs[1])) {
+    return LinearCpu(context, LinearCall(call), kBlocks);
+  }
   Call plain = call;
   plain.inputs[1].prepared = nullptr;
-  LinearCpu(context, LinearCall(plain));
+  LinearCpu(context, LinearCall(plain), kBlocks);
 }
 
 // The products of one call: y, or `before` if that is made, and the gradients.
@@ -59,11 +66,12 @@ struct Products {
   }
 };
 
-template <class Arguments>
+template <class Arguments, GemmBlocks kBlocks = kUsual>
 size_t SimdBytes(const Call& call, int num_threads) {
   const Products products{Arguments(call)};
   const bool dot_panels = products.packed && DotPanels(call.inputs[1]);
-  const GemmOptions options{.packed = products.packed && !dot_panels, .in_place = products.dtype != DType::kBF16};
+  const GemmOptions options{
+      .packed = products.packed && !dot_panels, .in_place = products.dtype != DType::kBF16, .blocks = kBlocks};
   return products.Bytes(
       [&](GemmShape shape) { return PlanGemm(shape, Element(products.dtype), options, num_threads).bytes(); });
 }
@@ -109,7 +117,22 @@ constexpr Variant kForward[] = {
      .accepts = Bf16Dot,
      .needs = "AVX512-BF16",
      .workspace_bytes = DotBytes<Bf16DotKernel, LinearCall>},
-    {.name = "simd", .run = LinearSimd, .accepts = Simd, .workspace_bytes = SimdBytes<LinearCall>},
+    {.name = "bf16_dot_wide",
+     .run = LinearBf16DotWide,
+     .numerics = "bf16-dot",
+     .dtypes = kBf16,
+     .accepts = Bf16Dot,
+     .needs = "AVX512-BF16",
+     .workspace_bytes = DotBytes<Bf16DotWideKernel, LinearCall>},
+    {.name = "simd", .run = LinearSimd<kUsual>, .accepts = Simd, .workspace_bytes = SimdBytes<LinearCall>},
+    {.name = "simd_low_tiles",
+     .run = LinearSimd<kLowTiles>,
+     .accepts = Simd,
+     .workspace_bytes = SimdBytes<LinearCall, kLowTiles>},
+    {.name = "simd_large_groups",
+     .run = LinearSimd<kLargeGroups>,
+     .accepts = Simd,
+     .workspace_bytes = SimdBytes<LinearCall, kLargeGroups>},
     {.name = "ref", .run = LinearRef, .numerics = "reference"},
 };
 constexpr Variant kBackward[] = {

@@ -259,6 +259,10 @@ void LinearInt8Vnni(const OpContext& context, const TensorView& x, const TensorV
                     const TensorView* bias, Activation activation, const TensorView& y) {
   Forward(context, Int8VnniKernel(), x, weight, scale, bias, activation, y);
 }
+void LinearInt8VnniWide(const OpContext& context, const TensorView& x, const TensorView& weight,
+                        const TensorView& scale, const TensorView* bias, Activation activation, const TensorView& y) {
+  Forward(context, Int8VnniWideKernel(), x, weight, scale, bias, activation, y);
+}
 void LinearInt8AvxVnni(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& scale,
                        const TensorView* bias, Activation activation, const TensorView& y) {
   Forward(context, Int8AvxVnniKernel(), x, weight, scale, bias, activation, y);

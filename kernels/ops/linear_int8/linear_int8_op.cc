@@ -16,8 +16,7 @@ size_t Workspace(const Call& call, int num_threads) {
   const TensorView &x = call.inputs[0], &weight = call.inputs[1];
   const DotShape shape{static_cast<size_t>(x.rows()), static_cast<size_t>(weight.size(0)),
                        DotSteps(static_cast<size_t>(weight.size(1)), 4)};
-  return LinearInt8StartBytes(weight) +
-         PlanDot(shape, weight.prepared != nullptr, kKernel().tile_rows, num_threads).bytes();
+  return LinearInt8StartBytes(weight) + PlanDot(shape, weight.prepared != nullptr, kKernel(), num_threads).bytes();
 }
 
 // All of one class: which one runs is a question of speed.
@@ -34,6 +33,12 @@ constexpr Variant kForward[] = {
      .accepts = Vnni,
      .needs = "AVX512-VNNI",
      .workspace_bytes = Workspace<Int8VnniKernel>},
+    {.name = "avx512_vnni_wide",
+     .run = Typed<kLinearInt8, LinearInt8VnniWide>,
+     .numerics = "int8-exact",
+     .accepts = Vnni,
+     .needs = "AVX512-VNNI",
+     .workspace_bytes = Workspace<Int8VnniWideKernel>},
     {.name = "avx_vnni",
      .run = Typed<kLinearInt8, LinearInt8AvxVnni>,
      .numerics = "int8-exact",
