@@ -70,7 +70,7 @@ def _install(schema):
         run, caches[schema.name] = _prepared.make(schema, run)
     function = None
     if rule is not None:
-        _autograd.register(rule)
+        _autograd.register(rule, _directly.make(schema.name, lambda *args: None))
         parts = (schemas.get(schema.name + part) for part in ("_backward", "_training"))
         function = _autograd.function(rule, run, *(part and _below_autograd(part) for part in parts))
     if hasattr(module, "apply"):  # autograd of its own, as lists need

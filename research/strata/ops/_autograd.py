@@ -19,7 +19,7 @@ import types
 import torch
 from torch.autograd.function import once_differentiable
 
-# `{below}` is where the two roads differ: see `function` and `_register`.
+# `{below}` is where the two roads differ: see `function` and `register`.
 _SOURCE = """
 def forward(ctx, {arguments}):
     {below}
@@ -43,9 +43,15 @@ _KERNEL = """
 def kernel(keyset, {parameters}):
     if is_grad_enabled() and ({needs_grad}):
         return apply(Function, {arguments}, keyset)
-    with below_autograd():
-        return redispatch(keyset & after_autograd, {arguments})
+    {below}
+    return output
 """
+
+# `attempt` is the operator where the rest of the dispatcher has nothing to do, else it gives None.
+_BELOW = """output = attempt({arguments})
+    if output is None:
+        with below_autograd():
+            output = redispatch(keyset & after_autograd, {arguments})"""
 
 
 def _tuple(names):
@@ -124,7 +130,7 @@ class _Rule:
             found=found,
             result=", ".join([result, *("None" for _ in extra)]) + ",",
         )
-        scope = {"custom": self.custom, "below_autograd": torch._C._AutoDispatchBelowAutograd, **scope}
+        scope = {"custom": self.custom, **scope}
         exec(compile(source, f"<strata.ops.{self.schema.name}: autograd>", "exec"), scope)
         return scope["forward"], scope["gradients"]
 
@@ -176,8 +182,9 @@ def _apply(function, *args):
 _library = torch.library.Library("strata", "IMPL")
 
 
-def register(rule):
-    """For torch.compile, export and whoever calls torch.ops.strata directly."""
+def register(rule, attempt):
+    """For torch.compile, export and whoever calls torch.ops.strata directly. `attempt` is the operator called directly
+    (_direct.py), or gives None."""
     schema = rule.schema
     if isinstance(rule, _ListRule):
         torch.library.register_autograd(f"strata::{schema.name}", rule.gradients, setup_context=rule.setup)
@@ -185,23 +192,28 @@ def register(rule):
     # What torch.library.register_autograd does, at half the cost of a call.
     op = getattr(torch.ops.strata, schema.name).default
     arguments = ", ".join(schema.signature)
-    scope = {"redispatch": op.redispatch, "after_autograd": torch._C._after_autograd_keyset}
-    kept = "".join(f"{name} = None; " for name in rule.kept)
-    below = f"{kept}\n    with below_autograd(): output = redispatch(keyset & after_autograd, {arguments})"
+    scope = {
+        "attempt": attempt,
+        "redispatch": op.redispatch,
+        "after_autograd": torch._C._after_autograd_keyset,
+        "below_autograd": torch._C._AutoDispatchBelowAutograd,
+    }
     if rule.custom is None:
         scope["backward"] = getattr(torch.ops.strata, rule.backward_schema.name).default
-    forward, gradients = rule.functions(below, scope, extra=["keyset"])
+    below = _BELOW.format(arguments=arguments)
+    kept = "".join(f"{name} = None; " for name in rule.kept)
+    forward, gradients = rule.functions(f"{kept}\n    {below}", scope, extra=["keyset"])
     parameters = [a.name + ("=None" if a.optional else "") for a in schema.inputs]
     source = _KERNEL.format(
         parameters=", ".join([*parameters, *(f"{a.name}={a.default!r}" for a in schema.attrs)]),
         needs_grad=" or ".join(needs_grad(a) for a in schema.inputs if a.type == "T"),
         arguments=arguments,
+        below=below,
     )
     scope |= {
         "Function": rule.class_of(forward, gradients),
         "apply": _apply,
         "is_grad_enabled": torch.is_grad_enabled,
-        "below_autograd": torch._C._AutoDispatchBelowAutograd,
     }
     exec(compile(source, f"<strata.ops.{schema.name}: autograd>", "exec"), scope)
     _library.impl(schema.name, scope["kernel"], "Autograd", with_keyset=True)
