@@ -36,7 +36,7 @@ SMALL = (
     "rich",
     "safetensors",
 )
-TESTS = ("research/strata/ops/ops_test.py", "research/strata/ops/errors_test.py")
+TESTS = tuple(f"research/strata/ops/{name}_test.py" for name in ("ops", "errors", "direct"))
 
 
 def run(*command, **options):

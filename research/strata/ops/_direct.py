@@ -14,7 +14,7 @@ import torch
 
 def _steals(adopt):
     """Whether torch's function takes the handle as its name says, or leaves it to its owner, as it does up to now."""
-    tensor = torch.empty(1)
+    tensor = torch.empty(1, device="cpu")
     before = tensor._use_count()
     adopt(torch._C._aoti.unsafe_alloc_void_ptr_from_tensor(tensor))
     return tensor._use_count() == before
