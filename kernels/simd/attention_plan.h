@@ -61,28 +61,25 @@ constexpr size_t AttentionScratch(size_t width, size_t element) {
   const size_t padded = AttentionPadded(width, element), panel = kAttentionPanelBytes / element;
   return kAttentionRows * (width + padded + 2) + kAttentionKeys * (width + padded + 2 * panel);
 }
-// `queries`, `keys`: of the longest run.
-constexpr size_t AttentionBackwardScratch(size_t width, size_t queries, size_t keys, size_t element) {
+// `keys`: of the longest run.
+constexpr size_t AttentionBackwardScratch(size_t width, size_t keys, size_t element) {
   const size_t padded = AttentionPadded(width, element);
-  const size_t rows = (queries + kAttentionSquare - 1) / kAttentionSquare * kAttentionSquare;
   const size_t columns = (keys + kAttentionSquare - 1) / kAttentionSquare * kAttentionSquare;
-  return rows * (2 * width + 3 * padded + 2) + columns * 2 * padded +
-         kAttentionSquare * (2 * width + padded + 3 * kAttentionSquare);
+  return columns * (2 * width + 3 * padded + 2 * kAttentionSquare) +
+         kAttentionSquare * (2 * width + 3 * padded + 2 + kAttentionSquare);
 }
 
 // Of one call: bias gradients in full width, then every thread's own.
 struct AttentionBackwardBytes {
   size_t bias, thread;
 
-  AttentionBackwardBytes(int64_t width, const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, int64_t biases,
-                         size_t element) {
-    size_t queries = 0, keys = 0;
-    for (int64_t b = 0; b + 1 < cu_seqlens.size(0); ++b) {
-      queries = std::max(queries, static_cast<size_t>(OffsetAt(cu_seqlens, b + 1) - OffsetAt(cu_seqlens, b)));
+  AttentionBackwardBytes(int64_t width, const TensorView& cu_seqlens_k, int64_t biases, size_t element) {
+    size_t keys = 0;
+    for (int64_t b = 0; b + 1 < cu_seqlens_k.size(0); ++b) {
       keys = std::max(keys, static_cast<size_t>(OffsetAt(cu_seqlens_k, b + 1) - OffsetAt(cu_seqlens_k, b)));
     }
     bias = AlignUp(static_cast<size_t>(biases) * element);
-    thread = AlignUp(AttentionBackwardScratch(static_cast<size_t>(width), queries, keys, element) * element);
+    thread = AlignUp(AttentionBackwardScratch(static_cast<size_t>(width), keys, element) * element);
   }
   size_t total(int num_threads) const { return bias + thread * static_cast<size_t>(num_threads); }
 };

@@ -37,7 +37,7 @@ inline constexpr OpSchema kAttention =
         .Out("lse", "N H", kStatistics)
         .Segments("cu_seqlens");
 
-// With p[i, j] = exp(score - lse[i]), g[i, j] = grad_y[i] . v[j] and s = p (g - y[i] . grad_y[i] + grad_lse[i]):
+// With p[i, j] = exp(score - lse[i]), g[i, j] = grad_y[i] . v[j] and s = p (g - sum_j p g + grad_lse[i]):
 //   grad_q[i] = scale sum_j s[i, j] k[j],  grad_k[j] = scale sum_i s[i, j] q[i],  grad_v[j] = sum_i p[i, j] grad_y[i],
 //   grad_bias[i, ., j] = sum of s over the heads that share it.
 inline constexpr OpSchema kAttentionBackward = Op("attention_backward")
@@ -47,7 +47,6 @@ inline constexpr OpSchema kAttentionBackward = Op("attention_backward")
                                                    .Strided("q", "N H D")
                                                    .Strided("k", "M K D")
                                                    .Strided("v", "M K D")
-                                                   .Strided("y", "N H D")
                                                    .In("lse", "N H", kStatistics)
                                                    .Offsets("cu_seqlens", "B+1", "N")
                                                    .Offsets("cu_seqlens_k", "B+1", "M")
@@ -75,18 +74,16 @@ void AttentionCpu(const OpContext&, const TensorView& q, const TensorView& k, co
                   bool causal, int64_t window_left, int64_t window_right, const TensorView& y, const TensorView& lse);
 
 void AttentionBackwardRef(const OpContext&, const TensorView& grad_y, const TensorView& grad_lse, const TensorView& q,
-                          const TensorView& k, const TensorView& v, const TensorView& y, const TensorView& lse,
-                          const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias,
-                          double scale, bool causal, int64_t window_left, int64_t window_right,
-                          const TensorView& grad_q, const TensorView& grad_k, const TensorView& grad_v,
-                          const TensorView& grad_bias);
+                          const TensorView& k, const TensorView& v, const TensorView& lse, const TensorView& cu_seqlens,
+                          const TensorView& cu_seqlens_k, const TensorView* bias, double scale, bool causal,
+                          int64_t window_left, int64_t window_right, const TensorView& grad_q, const TensorView& grad_k,
+                          const TensorView& grad_v, const TensorView& grad_bias);
 // Workspace: AttentionBackwardScratch a thread, after one number for each of grad_bias.
 void AttentionBackwardCpu(const OpContext&, const TensorView& grad_y, const TensorView& grad_lse, const TensorView& q,
-                          const TensorView& k, const TensorView& v, const TensorView& y, const TensorView& lse,
-                          const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias,
-                          double scale, bool causal, int64_t window_left, int64_t window_right,
-                          const TensorView& grad_q, const TensorView& grad_k, const TensorView& grad_v,
-                          const TensorView& grad_bias);
+                          const TensorView& k, const TensorView& v, const TensorView& lse, const TensorView& cu_seqlens,
+                          const TensorView& cu_seqlens_k, const TensorView* bias, double scale, bool causal,
+                          int64_t window_left, int64_t window_right, const TensorView& grad_q, const TensorView& grad_k,
+                          const TensorView& grad_v, const TensorView& grad_bias);
 
 namespace ops::attention {
 extern const std::array<OpDef, 2> kOps;

@@ -44,7 +44,7 @@ def samples(make):
     single = torch.tensor([0, 5], dtype=torch.int32)
     yield (*own(5, 1, 3), single, single), {}
     yield (*own(0, 2, 4), torch.tensor([0, 0]), torch.tensor([0, 0])), {}
-    yield (*own(40, 3, 16), torch.tensor([0, 33, 40]), torch.tensor([0, 33, 40])), {"causal": True}
+    yield (*own(40, 3, 32), torch.tensor([0, 33, 40]), torch.tensor([0, 33, 40])), {"causal": True}
     # Keys of their own, grouped heads, a window: a prompt's later part.
     later = (torch.tensor([0, 4, 6]), torch.tensor([0, 9, 11]))
     yield (make(6, 4, 5), make(11, 2, 5), make(11, 2, 5), *later), {"causal": True, "window_left": 3}

@@ -138,7 +138,7 @@ struct Gradients {
   const TensorView &q, &k, &v, &bias;
 };
 struct Results {
-  const TensorView &y, &lse, &grad_y, &grad_lse;
+  const TensorView &lse, &grad_y, &grad_lse;
 };
 
 template <class T>
@@ -150,28 +150,30 @@ void BackwardKeyHead(const Inputs<T>& in, const Results& results, const Gradient
                               .queries = static_cast<size_t>(run.queries),
                               .keys = static_cast<size_t>(run.keys),
                               .scale = in.Scale()};
-  squares.Begin(space);
   const auto keys = RowsOf<T>(in.k, run.key, key_head), values = RowsOf<T>(in.v, run.key, key_head);
+  squares.Begin(space, keys, values);
   for (int64_t head = key_head * in.group(); head < (key_head + 1) * in.group(); ++head) {
     const auto stat = [&](const TensorView& view) {
       return [data = view.In<F>() + run.query * in.heads() + head, step = in.heads()](size_t i) {
         return data[static_cast<int64_t>(i) * step];
       };
     };
-    squares.TakeQueries(RowsOf<T>(in.q, run.query, head), RowsOf<T>(results.y, run.query, head),
-                        RowsOf<T>(results.grad_y, run.query, head), stat(results.lse), stat(results.grad_lse));
+    const auto queries = RowsOf<T>(in.q, run.query, head), grads = RowsOf<T>(results.grad_y, run.query, head);
+    const auto out_rows = [&](size_t i) { return OutRow<T>(out.q, run.query + static_cast<int64_t>(i), head); };
     if (in.bias == nullptr) {
-      squares.template Run<false>(keys, values, keys, [](size_t, size_t, size_t, const F*) {});
+      const auto no_bias = [](size_t, size_t, size_t, const F*) {};
+      squares.template Run<false>(queries, grads, stat(results.lse), stat(results.grad_lse), queries, no_bias,
+                                  out_rows);
     } else {
       const int64_t step = in.bias->size(1) * in.bias->size(2);
       F* to = biases + run.query * step + key_head * in.bias->size(1) / in.key_heads() * in.bias->size(2);
-      squares.template Run<true>(keys, values, BiasRowsOf(in, run, key_head),
-                                 [&](size_t i, size_t key, size_t count, const F* gradients) {
-                                   F* row = to + static_cast<int64_t>(i) * step + key;
-                                   for (size_t j = 0; j < count; ++j) row[j] += gradients[j];
-                                 });
+      const auto put_bias = [&](size_t i, size_t key, size_t count, const F* gradients) {
+        F* row = to + static_cast<int64_t>(i) * step + key;
+        for (size_t j = 0; j < count; ++j) row[j] += gradients[j];
+      };
+      squares.template Run<true>(queries, grads, stat(results.lse), stat(results.grad_lse),
+                                 BiasRowsOf(in, run, key_head), put_bias, out_rows);
     }
-    squares.PutQueries([&](size_t i) { return OutRow<T>(out.q, run.query + static_cast<int64_t>(i), head); });
   }
   squares.PutKeys([&](size_t j) { return OutRow<T>(out.k, run.key + static_cast<int64_t>(j), key_head); },
                   [&](size_t j) { return OutRow<T>(out.v, run.key + static_cast<int64_t>(j), key_head); });
@@ -192,7 +194,7 @@ void PutBias(const TensorView& grad_bias, const Run& run, int64_t head, const F*
 template <class T>
 void RunBackward(const OpContext& context, const Inputs<T>& in, const Results& results, const Gradients& out) {
   using F = ComputeType<T>;
-  const AttentionBackwardBytes bytes(in.width(), in.cu_seqlens, in.cu_seqlens_k, out.bias.numel(), sizeof(F));
+  const AttentionBackwardBytes bytes(in.width(), in.cu_seqlens_k, out.bias.numel(), sizeof(F));
   F* const biases = reinterpret_cast<F*>(context.workspace);
   std::fill(biases, biases + out.bias.numel(), F(0));
   if (in.key_heads() == 0) {
@@ -227,15 +229,14 @@ void Attention(const OpContext& context, const TensorView& q, const TensorView& 
   });
 }
 void AttentionBackward(const OpContext& context, const TensorView& grad_y, const TensorView& grad_lse,
-                       const TensorView& q, const TensorView& k, const TensorView& v, const TensorView& y,
-                       const TensorView& lse, const TensorView& cu_seqlens, const TensorView& cu_seqlens_k,
-                       const TensorView* bias, double scale, bool causal, int64_t left, int64_t right,
-                       const TensorView& grad_q, const TensorView& grad_k, const TensorView& grad_v,
-                       const TensorView& grad_bias) {
+                       const TensorView& q, const TensorView& k, const TensorView& v, const TensorView& lse,
+                       const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias,
+                       double scale, bool causal, int64_t left, int64_t right, const TensorView& grad_q,
+                       const TensorView& grad_k, const TensorView& grad_v, const TensorView& grad_bias) {
   DispatchFloat(q.dtype, [&](auto type) {
     using T = decltype(type);
     RunBackward(context, Inputs<T>{q, k, v, cu_seqlens, cu_seqlens_k, bias, scale, causal, left, right},
-                {y, lse, grad_y, grad_lse}, {grad_q, grad_k, grad_v, grad_bias});
+                {lse, grad_y, grad_lse}, {grad_q, grad_k, grad_v, grad_bias});
   });
 }
 
@@ -257,13 +258,13 @@ void AttentionCpu(const OpContext& context, const TensorView& q, const TensorVie
 }
 
 void AttentionBackwardCpu(const OpContext& context, const TensorView& grad_y, const TensorView& grad_lse,
-                          const TensorView& q, const TensorView& k, const TensorView& v, const TensorView& y,
-                          const TensorView& lse, const TensorView& cu_seqlens, const TensorView& cu_seqlens_k,
-                          const TensorView* bias, double scale, bool causal, int64_t window_left, int64_t window_right,
+                          const TensorView& q, const TensorView& k, const TensorView& v, const TensorView& lse,
+                          const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias,
+                          double scale, bool causal, int64_t window_left, int64_t window_right,
                           const TensorView& grad_q, const TensorView& grad_k, const TensorView& grad_v,
                           const TensorView& grad_bias) {
   HWY_DYNAMIC_DISPATCH(AttentionBackward)
-  (context, grad_y, grad_lse, q, k, v, y, lse, cu_seqlens, cu_seqlens_k, bias, scale, causal, window_left, window_right,
+  (context, grad_y, grad_lse, q, k, v, lse, cu_seqlens, cu_seqlens_k, bias, scale, causal, window_left, window_right,
    grad_q, grad_k, grad_v, grad_bias);
 }
 

@@ -16,9 +16,8 @@ size_t ForwardBytes(const Call& call, int num_threads) {
 }
 
 size_t BackwardBytes(const Call& call, int num_threads) {
-  return AttentionBackwardBytes(call.inputs[2].size(2), call.inputs[7], call.inputs[8], call.outputs[3].numel(),
-                                Element(call))
-      .total(num_threads);
+  const TensorView &q = call.inputs[2], &cu_seqlens_k = call.inputs[7], &grad_bias = call.outputs[3];
+  return AttentionBackwardBytes(q.size(2), cu_seqlens_k, grad_bias.numel(), Element(call)).total(num_threads);
 }
 
 constexpr Variant kForward[] = {

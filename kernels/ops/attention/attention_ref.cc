@@ -124,11 +124,10 @@ struct Gradient {
 }  // namespace
 
 void AttentionBackwardRef(const OpContext&, const TensorView& grad_y, const TensorView& grad_lse, const TensorView& q,
-                          const TensorView& k, const TensorView& v, const TensorView& y, const TensorView& lse,
-                          const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias,
-                          double scale, bool causal, int64_t window_left, int64_t window_right,
-                          const TensorView& grad_q, const TensorView& grad_k, const TensorView& grad_v,
-                          const TensorView& grad_bias) {
+                          const TensorView& k, const TensorView& v, const TensorView& lse, const TensorView& cu_seqlens,
+                          const TensorView& cu_seqlens_k, const TensorView* bias, double scale, bool causal,
+                          int64_t window_left, int64_t window_right, const TensorView& grad_q, const TensorView& grad_k,
+                          const TensorView& grad_v, const TensorView& grad_bias) {
   const Inputs in{q, k, v, cu_seqlens, cu_seqlens_k, bias, scale, causal, window_left, window_right};
   DispatchFloat(q.dtype, [&](auto type) {
     using T = decltype(type);
@@ -137,11 +136,15 @@ void AttentionBackwardRef(const OpContext&, const TensorView& grad_y, const Tens
       for (int64_t i = 0; i < head.queries; ++i) {
         const int64_t row = head.query + i, stat = row * q.size(1) + head.head;
         const double log_sum = WideAt(lse, stat);
+        if (log_sum == -kInfinity) continue;
+        const T* gradients = head.Row(grad_y, row, head.head);
+        const auto weight = [&](int64_t j) { return std::exp(head.Score(i, j) - log_sum); };
         double pull = -WideAt(grad_lse, stat);
-        const T *results = head.Row(y, row, head.head), *gradients = head.Row(grad_y, row, head.head);
-        for (int64_t d = 0; d < q.size(2); ++d) pull += ToDouble(results[d]) * ToDouble(gradients[d]);
-        for (int64_t j = head.window.First(i); j < head.window.End(i) && log_sum != -kInfinity; ++j) {
-          const double p = std::exp(head.Score(i, j) - log_sum), s = p * (head.Dot(grad_y, i, v, j) - pull);
+        for (int64_t j = head.window.First(i); j < head.window.End(i); ++j) {
+          pull += weight(j) * head.Dot(grad_y, i, v, j);
+        }
+        for (int64_t j = head.window.First(i); j < head.window.End(i); ++j) {
+          const double p = weight(j), s = p * (head.Dot(grad_y, i, v, j) - pull);
           const int64_t key = head.key + j;
           if (bias != nullptr) to_bias.At(head.BiasAt(i, j)) += s;
           for (int64_t d = 0; d < q.size(2); ++d) {

@@ -68,7 +68,6 @@ OwnedCall MakeAttention(const OpSchema& schema, DType dtype, const Shape& shape)
   if (shape.bias_heads > 0) fill("bias", dtype, {n, shape.bias_heads, shape.bias_width}, 0);
   if (schema.FindInput("grad_y") >= 0) {
     fill("grad_y", dtype, {n, shape.heads, shape.width}, 0);
-    fill("y", dtype, {n, shape.heads, shape.width}, 0);
     fill("grad_lse", WideOf(dtype), {n, shape.heads}, 0);
     fill("lse", WideOf(dtype), {n, shape.heads}, 0);
   }

@@ -1,11 +1,12 @@
-"""Attention, forward and backward, on runs of one length, so that PyTorch's dense attention does the same work."""
+"""Attention, forward and backward, on runs of one length, so that PyTorch's dense attention does the same work; and
+what else it can do: windows, biases, grouped heads, runs of many lengths, bfloat16."""
 
 import torch
 from torch.nn import functional as F
 
 from strata import ops
 
-from ..case import Case
+from ..case import Case, difference
 
 UNIT = "GFLOP/s"
 _HEADS = 12
@@ -48,10 +49,10 @@ def _case(name, tokens, length, width, causal, backward):
     )
 
 
-def _far(ours, theirs):
-    from ..case import difference
-
-    return difference(ours if isinstance(ours, tuple) else (ours,), theirs, 1e-3)
+def _far(ours, theirs, dtype=torch.float32):
+    # PyTorch's bfloat16 gradients sum what it has rounded before.
+    allowed = 1e-3 if dtype == torch.float32 else 0.1
+    return difference(ours if isinstance(ours, tuple) else (ours,), theirs, allowed)
 
 
 def _both(function, leaves, grad):
@@ -66,6 +67,67 @@ def _both(function, leaves, grad):
     return call
 
 
+def _modes(options):
+    """(name, lengths of the runs, key heads, our arguments, PyTorch's, share of the keys seen, dtype)."""
+    length, f32 = (16 if options.tiny else 512 if options.quick else 1024), torch.float32
+    even, ragged = [length] * 2, [length, length // 8, length // 2, length // 4]
+    window = length // 4
+    place = torch.arange(length)
+    near = (place[:, None] - place[None, :]).abs() <= window
+    bias = torch.randn(2 * length, 1, length)
+    yield (
+        "a window",
+        even,
+        _HEADS,
+        {"window_left": window, "window_right": window},
+        {"attn_mask": near},
+        float(near.float().mean()),
+        f32,
+    )
+    yield "a bias", even, _HEADS, {"bias": bias}, {"attn_mask": bias.view(2, 1, length, length)}, 1.0, f32
+    yield "4 heads a key head", even, _HEADS // 4, {}, {"enable_gqa": True}, 1.0, f32
+    yield "runs of 4 lengths", ragged, _HEADS, {}, {}, 1.0, f32
+    yield "bfloat16", even, _HEADS, {}, {}, 1.0, torch.bfloat16
+
+
+def _mode(name, lengths, key_heads, mine, other, seen, dtype, backward):
+    width, tokens, most = 64, sum(lengths), max(lengths)
+    make = lambda heads: torch.randn(tokens, heads, width).to(dtype)  # noqa: E731
+    q, k, v, g = make(_HEADS), make(key_heads), make(key_heads), make(_HEADS)
+    ends = torch.tensor([0, *lengths]).cumsum(0)
+    # PyTorch gets runs of many lengths padded, with a mask of what is real.
+    real = torch.arange(most)[None, :] < torch.tensor(lengths)[:, None]
+    rows = real.flatten().nonzero().squeeze(1)
+
+    def dense(t):
+        padded = t.new_zeros(real.numel(), *t.shape[1:]).index_copy(0, rows, t)
+        return padded.view(len(lengths), most, *t.shape[1:]).transpose(1, 2).contiguous()
+
+    their = [dense(t) for t in (q, k, v, g)]
+    if not bool(real.all()):
+        other = {"attn_mask": real[:, None, None, :]}
+
+    def forward():
+        return ops.attention(q, k, v, ends, ends, **mine)[0]
+
+    def theirs():
+        return F.scaled_dot_product_attention(*their[:3], **other)
+
+    flat = lambda t: t.transpose(1, 2).flatten(0, 1)[rows]  # noqa: E731
+    compare = lambda a, b, _: _far(a, [flat(t) for t in (b if isinstance(b, tuple) else (b,))], dtype)  # noqa: E731
+    run, peer = (_both(forward, (q, k, v), g), _both(theirs, their[:3], their[3])) if backward else (forward, theirs)
+    return Case(
+        name,
+        run,
+        {"eager": peer},
+        work=4.0 * sum(n * n for n in lengths) * _HEADS * width * seen * (3.5 if backward else 1.0),
+        roof="fma_f32",  # bfloat16, too: it is computed in float32
+        dtype=str(dtype).removeprefix("torch."),
+        compare=compare,
+        bytes=16.0 * tokens * _HEADS * width * (2 if backward else 1),
+    )
+
+
 def cases(options):
     for backward in (False, True):
         for tokens, length, width in _shapes(options):
@@ -75,3 +137,7 @@ def cases(options):
                     f"{_HEADS} heads of {width}{', causal' if causal else ''}"
                 )
                 yield name, lambda n=name, t=tokens, s=length, w=width, c=causal, b=backward: _case(n, t, s, w, c, b)
+    for backward in (False, True):
+        for what, *mode in _modes(options):
+            name = f"{'forward and backward' if backward else 'forward'}, 12 heads of 64, {what}"
+            yield name, lambda n=name, m=mode, b=backward: _mode(n, *m, b)

@@ -1,9 +1,11 @@
-"""A whole training step of a MiniLM-sized encoder: forward, loss, backward, AdamW; 32 sequences of 128 tokens.
+"""A whole training step of a MiniLM-sized encoder: forward, loss, backward, AdamW; 32 sequences of 128 tokens. Then
+what goes over all its parameters once a step, by itself: optimisers and clipping.
 
-Both sides start from the same weights. Before timing, the losses of three steps are compared.
+All sides start from the same weights. Before timing, the results of one step are compared.
 """
 
 import copy
+import itertools
 
 import torch
 from torch.nn import functional as F
@@ -105,7 +107,79 @@ def _case(name, options):
     )
 
 
+def _parameters(options, dtype, count):
+    """Those of the encoder, with gradients, `count` times the same."""
+    layers = _sizes(options)[2]
+    model = Bert(BertConfig(num_hidden_layers=layers, vocab_size=500 if options.tiny else 30522)).to(dtype)
+    sides = [list(copy.deepcopy(model).parameters()) for _ in range(count)]
+    for same in zip(*sides):
+        grad = torch.randn_like(same[0])
+        for p in same:
+            p.grad = grad.clone()
+    return sides
+
+
+def _bytes(parameters):
+    return float(sum(p.numel() * p.element_size() for p in parameters))
+
+
+def _optimiser_case(name, kind, passes, settings, dtype, options):
+    """`passes`: how many arrays of the parameters' size a step reads and writes."""
+    # PyTorch 2.13's fused SGD gives bfloat16 parameters that are far from those of its other ways.
+    ways = ("foreach",) if kind == "SGD" and dtype == torch.bfloat16 else ("foreach", "fused")
+    mine, *others = _parameters(options, dtype, 1 + len(ways))
+
+    def stepping(optimiser, parameters):
+        def call():
+            optimiser.step()
+            return parameters[0].detach(), parameters[-1].detach()
+
+        return call
+
+    ours = getattr(optim, kind)(mine, lr=1e-4, **settings)
+    theirs = [getattr(torch.optim, kind)(p, lr=1e-4, **settings, **{way: True}) for way, p in zip(ways, others)]
+    moved = passes * _bytes(mine)
+    return Case(
+        name,
+        stepping(ours, mine),
+        {way: stepping(o, p) for way, o, p in zip(ways, theirs, others)},
+        work=moved,
+        bytes=moved,
+        roof="stream",
+        dtype=str(dtype).removeprefix("torch."),
+    )
+
+
+def _clip_case(name, options):
+    sides = _parameters(options, torch.float32, 2)
+
+    def clipping(clip, parameters):
+        norm = torch.stack([p.grad.norm() for p in parameters]).norm().item()
+        limits = (norm / 2 * 0.999**n for n in itertools.count())  # each below the last, so that every call scales
+
+        def call():
+            return clip(parameters, next(limits)), parameters[0].grad
+
+        return call
+
+    moved = 3 * _bytes(sides[0])  # read for the norm, then read and written
+    return Case(
+        name,
+        clipping(optim.clip_grad_norm_, sides[0]),
+        {"foreach": clipping(torch.nn.utils.clip_grad_norm_, sides[1])},
+        work=moved,
+        bytes=moved,
+        roof="stream",
+    )
+
+
 def cases(options):
     batch, length, layers = _sizes(options)
     name = f"encoder of {layers} layers, batch {batch} x {length}"
     yield name, lambda: _case(name, options)
+    for dtype in (torch.float32, torch.bfloat16):
+        for kind, passes, settings in (("AdamW", 7, {}), ("SGD", 5, {"momentum": 0.9})):
+            name = f"{kind}{' with momentum' if settings else ''}, {str(dtype).removeprefix('torch.')}"
+            yield name, lambda n=name, k=kind, p=passes, s=settings, d=dtype: _optimiser_case(n, k, p, s, d, options)
+    name = "clip_grad_norm, float32"
+    yield name, lambda n=name: _clip_case(n, options)

@@ -92,7 +92,6 @@ def attention_backward(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    y: Tensor,
     lse: Tensor,
     cu_seqlens: Tensor,
     cu_seqlens_k: Tensor,
