@@ -61,12 +61,12 @@ HWY_INLINE void SumDown(D d, size_t rows, size_t width, Term term, Put put) {
   if (c < width) SumDownAt<kBlock>(d, rows, AtTail<D>{d, c, width - c}, term, put);
 }
 
-// Work on rows with sums down them, in one pass over memory (row_blocks.h): calls row(r, sums) for every row, on all
-// threads, where sums[0..kSums * width) is what row r adds its terms to; then outs[i][c] = the sum over all rows.
-// Workspace: RowSumsBytes().
-template <class T, size_t kSums, class Row>
+// Work on rows with sums down them, in one pass over memory (row_blocks.h): calls visit(n, r, sums) for every run of n
+// rows from r on, on all threads, where n is a constant (kRowsTogether or 1) and sums[0..kSums * width) is what the
+// rows add their terms to, in order; then outs[i][c] = the sum over all rows. Workspace: RowSumsBytes().
+template <class T, size_t kSums, class Visit>
 void ForRowsAndSums(const OpContext& context, int64_t rows, int64_t width, bool stream, std::array<T*, kSums> outs,
-                    Row row) {
+                    Visit visit) {
   using F = ComputeType<T>;
   F* partial = reinterpret_cast<F*>(context.workspace);
   const int64_t blocks = RowBlocks(rows), pitch = static_cast<int64_t>(kSums) * width;
@@ -74,7 +74,12 @@ void ForRowsAndSums(const OpContext& context, int64_t rows, int64_t width, bool 
     for (int64_t block = begin; block < end; ++block) {
       F* sums = partial + block * pitch;
       std::fill(sums, sums + pitch, F(0));
-      for (int64_t r = block * kRowBlock; r < std::min(rows, (block + 1) * kRowBlock); ++r) row(r, sums);
+      const int64_t stop = std::min(rows, (block + 1) * kRowBlock);
+      int64_t r = block * kRowBlock;
+      for (; r + kRowsTogether <= stop; r += kRowsTogether) {
+        visit(std::integral_constant<size_t, kRowsTogether>(), r, sums);
+      }
+      for (; r < stop; ++r) visit(std::integral_constant<size_t, 1>(), r, sums);
     }
     if (stream) hwy::FlushStream();
   });

@@ -1,5 +1,5 @@
-// Rows of layer_norm and rms_norm, forward and backward, for these operators and those that add a residual first.
-// Included once per SIMD target.
+// Rows of layer_norm and rms_norm, for these operators and those that add a residual first (backward:
+// norm_backward-inl.h). Included once per SIMD target.
 //
 //   AddRow(x, residual, width, sum);                                             // sum = x + residual, rounded to T
 //   LayerNormRow<false>(sum, w, b, width, eps, stream, y, nullptr, x + width);   // y = layer_norm(sum)
@@ -12,7 +12,6 @@
 
 #include <cmath>
 
-#include "kernels/simd/columns-inl.h"
 #include "kernels/simd/row-inl.h"
 #include "kernels/simd/stream-inl.h"
 
@@ -67,40 +66,6 @@ HWY_INLINE void LayerNormRow(const T* x, const T* w, const T* b, size_t width, d
   MapRow(d, width, stream, y, normal, next...);
 }
 
-// grad_x, and what the row adds to the sums of grad_weight and grad_bias. With kAdd, grad_x is rounded to T and then
-// `more` is added, as an addition after the norm's gradient would do it.
-template <bool kAdd, class T, class F = ComputeType<T>>
-HWY_INLINE void LayerNormBackwardRow(const T* grad, const T* x, const T* w, const T* more, size_t width, double eps,
-                                     bool stream, T* grad_x, F* weight_sums, F* bias_sums) {
-  const hn::ScalableTag<F> d;
-  const F count = static_cast<F>(width);
-  const auto [sum_x, sum_g] = LaneSums<2>(d, width, [&](auto* acc, auto at) HWY_ATTR {
-    acc[0] = hn::Add(acc[0], at(x));
-    acc[1] = hn::MulAdd(at(grad), at(w), acc[1]);
-  });
-  const auto mean = hn::Set(d, sum_x / count);
-  const auto [squares, dot] = LaneSums<2>(d, width, [&](auto* acc, auto at) HWY_ATTR {
-    const auto v = at.Keep(hn::Sub(at(x), mean));
-    acc[0] = hn::MulAdd(v, v, acc[0]);
-    acc[1] = hn::MulAdd(hn::Mul(at(grad), at(w)), v, acc[1]);
-  });
-  const F s = InverseRoot(squares, width, eps);
-  const auto scale = hn::Set(d, s), mean_g = hn::Set(d, sum_g / count), mean_gn = hn::Set(d, dot * s / count);
-  const auto gradient = [&](auto at) HWY_ATTR {
-    const auto g = at(grad), normal = hn::Mul(hn::Sub(at(x), mean), scale);
-    PutCached(at, hn::MulAdd(g, normal, at(weight_sums)), weight_sums);
-    PutCached(at, hn::Add(g, at(bias_sums)), bias_sums);
-    const auto out = hn::Mul(scale, hn::NegMulAdd(normal, mean_gn, hn::Sub(hn::Mul(g, at(w)), mean_g)));
-    if constexpr (kAdd) return hn::Add(RoundTo<T>(d, out), at(more));
-    return out;
-  };
-  if constexpr (kAdd) {
-    MapRow(d, width, stream, grad_x, gradient, grad + width, x + width, more + width);
-  } else {
-    MapRow(d, width, stream, grad_x, gradient, grad + width, x + width);
-  }
-}
-
 // y = x / sqrt(mean(x^2) + eps) * w
 template <bool kCopy, class T, class F = ComputeType<T>, class... Next>
 HWY_INLINE void RmsNormRow(const T* x, const T* w, size_t width, double eps, bool stream, T* y, T* copy,
@@ -117,32 +82,6 @@ HWY_INLINE void RmsNormRow(const T* x, const T* w, size_t width, double eps, boo
     return hn::Mul(hn::Mul(v, scale), at(w));
   };
   MapRow(d, width, stream, y, scaled, next...);
-}
-
-// As LayerNormBackwardRow.
-template <bool kAdd, class T, class F = ComputeType<T>>
-HWY_INLINE void RmsNormBackwardRow(const T* grad, const T* x, const T* w, const T* more, size_t width, double eps,
-                                   bool stream, T* grad_x, F* weight_sums) {
-  const hn::ScalableTag<F> d;
-  const auto [squares, dot] = LaneSums<2>(d, width, [&](auto* acc, auto at) HWY_ATTR {
-    const auto v = at(x);
-    acc[0] = hn::MulAdd(v, v, acc[0]);
-    acc[1] = hn::MulAdd(hn::Mul(at(grad), at(w)), v, acc[1]);
-  });
-  const F s = InverseRoot(squares, width, eps);
-  const auto scale = hn::Set(d, s), pull = hn::Set(d, dot * s * s * s / static_cast<F>(width));
-  const auto gradient = [&](auto at) HWY_ATTR {
-    const auto g = at(grad), v = at(x);
-    PutCached(at, hn::MulAdd(g, hn::Mul(v, scale), at(weight_sums)), weight_sums);
-    const auto out = hn::NegMulAdd(v, pull, hn::Mul(hn::Mul(g, at(w)), scale));
-    if constexpr (kAdd) return hn::Add(RoundTo<T>(d, out), at(more));
-    return out;
-  };
-  if constexpr (kAdd) {
-    MapRow(d, width, stream, grad_x, gradient, grad + width, x + width, more + width);
-  } else {
-    MapRow(d, width, stream, grad_x, gradient, grad + width, x + width);
-  }
 }
 
 }  // namespace HWY_NAMESPACE

@@ -19,6 +19,9 @@ inline constexpr int64_t kRowBlock = 32;
 // Short chains, small errors: thousands of rows go through three of them.
 inline constexpr size_t kRowBlocksAtOnce = 16;
 
+// Rows that a kernel may work on at a time, so that a block's sums are read and written less often.
+inline constexpr int64_t kRowsTogether = 4;
+
 inline int64_t RowBlocks(int64_t rows) { return (rows + kRowBlock - 1) / kRowBlock; }
 
 // Working memory for `sums` sums down the rows of x: [blocks, sums, width] of the compute type.

@@ -115,15 +115,20 @@ HWY_INLINE void ForEachStream(D d, size_t n, const T* out, Visit visit, const Ne
   }
 }
 
-// out[i] = f(at i), streamed or not; streaming, it fetches the rows `next`, of T like this one.
-template <class D, class T, class F, class... Next>
-HWY_INLINE void MapRow(D d, size_t n, bool stream, T* out, F f, const Next*... next) {
-  const auto visit = [&](auto at) HWY_ATTR { at.Put(f(at), out); };
+// Calls visit(at) for every vector of [0, n), streamed or not; streaming, it fetches the rows `next`, of T like `out`.
+template <class D, class T, class Visit, class... Next>
+HWY_INLINE void ForEachRow(D d, size_t n, bool stream, const T* out, Visit visit, const Next*... next) {
   if (stream) {
     ForEachStream(d, n, out, visit, next...);
   } else {
     ForEachVector(d, n, visit);
   }
+}
+
+// out[i] = f(at i), the same way.
+template <class D, class T, class F, class... Next>
+HWY_INLINE void MapRow(D d, size_t n, bool stream, T* out, F f, const Next*... next) {
+  ForEachRow(d, n, stream, out, [&](auto at) HWY_ATTR { at.Put(f(at), out); }, next...);
 }
 
 }  // namespace HWY_NAMESPACE

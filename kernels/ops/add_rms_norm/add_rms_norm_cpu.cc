@@ -4,8 +4,8 @@
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/add_rms_norm/add_rms_norm.h"
-#include "kernels/simd/columns-inl.h"
 #include "kernels/simd/norm-inl.h"
+#include "kernels/simd/norm_backward-inl.h"
 #include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -34,20 +34,6 @@ void Forward(const OpContext& context, const TensorView& x, const TensorView& re
   });
 }
 
-template <class T>
-void Backward(const OpContext& context, const TensorView& grad_y, const TensorView& grad_sum, const TensorView& sum,
-              const TensorView& weight, double eps, const TensorView& grad_x, const TensorView& grad_weight) {
-  const int64_t width = sum.size(-1);
-  const bool stream = Streams<T>(grad_x.data, sum.numel(), width);
-  const auto row = [&](int64_t r, ComputeType<T>* sums) HWY_ATTR {
-    const int64_t start = r * width;
-    RmsNormBackwardRow<true>(grad_y.In<T>() + start, sum.In<T>() + start, weight.In<T>(), grad_sum.In<T>() + start,
-                             static_cast<size_t>(width), eps, stream, grad_x.Out<T>() + start, sums);
-  };
-  const std::array<T*, 1> outs = {grad_weight.Out<T>()};
-  ForRowsAndSums<T>(context, sum.rows(), width, stream, outs, row);
-}
-
 void AddRmsNorm(const OpContext& context, const TensorView& x, const TensorView& residual, const TensorView& weight,
                 double eps, const TensorView& y, const TensorView& sum) {
   DispatchFloat(x.dtype, [&](auto type) { Forward<decltype(type)>(context, x, residual, weight, eps, y, sum); });
@@ -56,7 +42,7 @@ void AddRmsNormBackward(const OpContext& context, const TensorView& grad_y, cons
                         const TensorView& sum, const TensorView& weight, double eps, const TensorView& grad_x,
                         const TensorView& grad_weight) {
   DispatchFloat(sum.dtype, [&](auto type) {
-    Backward<decltype(type)>(context, grad_y, grad_sum, sum, weight, eps, grad_x, grad_weight);
+    RmsNormGradient<decltype(type), true>(context, grad_y, sum, weight, grad_sum, eps, grad_x, grad_weight);
   });
 }
 

@@ -4,8 +4,8 @@
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/layer_norm/layer_norm.h"
-#include "kernels/simd/columns-inl.h"
 #include "kernels/simd/norm-inl.h"
+#include "kernels/simd/norm_backward-inl.h"
 #include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -24,22 +24,6 @@ void Forward(const OpContext& context, const TensorView& x, const TensorView& we
   });
 }
 
-template <class T>
-void Backward(const OpContext& context, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
-              double eps, const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias) {
-  using F = ComputeType<T>;
-  const int64_t width = x.size(-1);
-  const bool stream = Streams<T>(grad_x.data, x.numel(), width);
-  const auto row = [&](int64_t r, F* sums) HWY_ATTR {
-    const int64_t start = r * width;
-    LayerNormBackwardRow<false>(grad_y.In<T>() + start, x.In<T>() + start, weight.In<T>(),
-                                static_cast<const T*>(nullptr), static_cast<size_t>(width), eps, stream,
-                                grad_x.Out<T>() + start, sums, sums + width);
-  };
-  const std::array<T*, 2> outs = {grad_weight.Out<T>(), grad_bias.Out<T>()};
-  ForRowsAndSums<T>(context, x.rows(), width, stream, outs, row);
-}
-
 void LayerNorm(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& bias,
                double eps, const TensorView& y) {
   DispatchFloat(x.dtype, [&](auto type) { Forward<decltype(type)>(context, x, weight, bias, eps, y); });
@@ -48,7 +32,8 @@ void LayerNormBackward(const OpContext& context, const TensorView& grad_y, const
                        const TensorView& weight, double eps, const TensorView& grad_x, const TensorView& grad_weight,
                        const TensorView& grad_bias) {
   DispatchFloat(x.dtype, [&](auto type) {
-    Backward<decltype(type)>(context, grad_y, x, weight, eps, grad_x, grad_weight, grad_bias);
+    LayerNormGradient<decltype(type), false>(context, grad_y, x, weight, TensorView(), eps, grad_x, grad_weight,
+                                             grad_bias);
   });
 }
 

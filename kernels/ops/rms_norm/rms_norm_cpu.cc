@@ -4,8 +4,8 @@
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/rms_norm/rms_norm.h"
-#include "kernels/simd/columns-inl.h"
 #include "kernels/simd/norm-inl.h"
+#include "kernels/simd/norm_backward-inl.h"
 #include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -23,26 +23,14 @@ void Forward(const OpContext& context, const TensorView& x, const TensorView& we
   });
 }
 
-template <class T>
-void Backward(const OpContext& context, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
-              double eps, const TensorView& grad_x, const TensorView& grad_weight) {
-  const int64_t width = x.size(-1);
-  const bool stream = Streams<T>(grad_x.data, x.numel(), width);
-  const auto row = [&](int64_t r, ComputeType<T>* sums) HWY_ATTR {
-    const int64_t start = r * width;
-    RmsNormBackwardRow<false>(grad_y.In<T>() + start, x.In<T>() + start, weight.In<T>(), static_cast<const T*>(nullptr),
-                              static_cast<size_t>(width), eps, stream, grad_x.Out<T>() + start, sums);
-  };
-  ForRowsAndSums<T>(context, x.rows(), width, stream, std::array<T*, 1>{grad_weight.Out<T>()}, row);
-}
-
 void RmsNorm(const OpContext& context, const TensorView& x, const TensorView& weight, double eps, const TensorView& y) {
   DispatchFloat(x.dtype, [&](auto type) { Forward<decltype(type)>(context, x, weight, eps, y); });
 }
 void RmsNormBackward(const OpContext& context, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
                      double eps, const TensorView& grad_x, const TensorView& grad_weight) {
-  DispatchFloat(x.dtype,
-                [&](auto type) { Backward<decltype(type)>(context, grad_y, x, weight, eps, grad_x, grad_weight); });
+  DispatchFloat(x.dtype, [&](auto type) {
+    RmsNormGradient<decltype(type), false>(context, grad_y, x, weight, TensorView(), eps, grad_x, grad_weight);
+  });
 }
 
 }  // namespace HWY_NAMESPACE
