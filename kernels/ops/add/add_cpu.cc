@@ -5,17 +5,24 @@
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/add/add.h"
 #include "kernels/simd/row-inl.h"
+#include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
+// As rows of so many elements, so that chunks begin with whole lines; what is left of the last one is not streamed.
 template <class T>
 void Forward(const OpContext& context, const T* x, const T* y, int64_t n, T* z) {
   const hn::ScalableTag<ComputeType<T>> d;
-  ParallelChunks(*context.parallel, n, 16384, [&](int, int64_t begin, int64_t end) HWY_ATTR {
-    Map(d, static_cast<size_t>(end - begin), z + begin,
-        [&](auto at) HWY_ATTR { return hn::Add(at(x + begin), at(y + begin)); });
+  constexpr int64_t kRow = 4096;
+  const bool stream = Streams<T>(z, n, kRow);
+  ForRows(*context.parallel, (n + kRow - 1) / kRow, kRow, stream, [&](int64_t r) HWY_ATTR {
+    const T *first = x + r * kRow, *second = y + r * kRow;
+    const int64_t count = std::min(kRow, n - r * kRow);
+    MapRow(
+        d, static_cast<size_t>(count), stream && count == kRow, z + r * kRow,
+        [&](auto at) HWY_ATTR { return hn::Add(at(first), at(second)); }, first + kRow, second + kRow);
   });
 }
 

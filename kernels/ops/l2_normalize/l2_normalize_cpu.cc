@@ -7,6 +7,7 @@
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/l2_normalize/l2_normalize.h"
 #include "kernels/simd/row-inl.h"
+#include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -21,45 +22,42 @@ F NormOf(const T* x, size_t width) {
   }));
 }
 
-// Calls row(start of the row) for every row, on all threads.
-template <class Row>
-void ForRows(const OpContext& context, const TensorView& x, Row row) {
-  const int64_t width = x.size(-1);
-  ParallelChunks(*context.parallel, x.rows(), 1 + 16384 / (width + 1), [&](int, int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) row(r * width);
-  });
-}
-
 template <class T, class F = ComputeType<T>>
-void ForwardRow(const T* x, size_t width, F eps, T* y) {
+void ForwardRow(const T* x, size_t width, F eps, bool stream, T* y) {
   const hn::ScalableTag<F> d;
   const F norm = NormOf<F>(x, width);
   // Not std::max: a NaN stays.
   const auto divisor = hn::Set(d, norm < eps ? eps : norm);
-  Map(d, width, y, [&](auto at) HWY_ATTR { return hn::Div(at(x), divisor); });
+  MapRow(d, width, stream, y, [&](auto at) HWY_ATTR { return hn::Div(at(x), divisor); }, x + width);
 }
 
 template <class T, class F = ComputeType<T>>
-void BackwardRow(const T* grad, const T* x, size_t width, F eps, T* out) {
+void BackwardRow(const T* grad, const T* x, size_t width, F eps, bool stream, T* out) {
   const hn::ScalableTag<F> d;
   const F norm = NormOf<F>(x, width);
   const auto divisor = hn::Set(d, norm < eps ? eps : norm);
-  if (norm < eps) return Map(d, width, out, [&](auto at) HWY_ATTR { return hn::Div(at(grad), divisor); });
+  if (norm < eps) {
+    return MapRow(d, width, stream, out, [&](auto at) HWY_ATTR { return hn::Div(at(grad), divisor); });
+  }
   // Divided, not multiplied by 1 / norm: a row of one element is exactly 1 or -1 and its gradient exactly 0.
   const F dot = LaneSum(d, width, [&](auto acc, auto at) HWY_ATTR {
     return hn::MulAdd(at(grad), at.Keep(hn::Div(at(x), divisor)), acc);
   });
   const auto vdot = hn::Set(d, dot);
-  Map(d, width, out,
-      [&](auto at) HWY_ATTR { return hn::Div(hn::NegMulAdd(hn::Div(at(x), divisor), vdot, at(grad)), divisor); });
+  MapRow(
+      d, width, stream, out,
+      [&](auto at) HWY_ATTR { return hn::Div(hn::NegMulAdd(hn::Div(at(x), divisor), vdot, at(grad)), divisor); },
+      grad + width, x + width);
 }
 
 void L2Normalize(const OpContext& context, const TensorView& x, double eps, const TensorView& y) {
   DispatchFloat(x.dtype, [&](auto type) {
     using T = decltype(type);
-    ForRows(context, x, [&](int64_t start) {
-      ForwardRow<T>(x.In<T>() + start, static_cast<size_t>(x.size(-1)), static_cast<ComputeType<T>>(eps),
-                    y.Out<T>() + start);
+    const int64_t width = x.size(-1);
+    const bool stream = Streams<T>(y.data, x.numel(), width);
+    ForRows(*context.parallel, x.rows(), width, stream, [&](int64_t r) {
+      ForwardRow<T>(x.In<T>() + r * width, static_cast<size_t>(width), static_cast<ComputeType<T>>(eps), stream,
+                    y.Out<T>() + r * width);
     });
   });
 }
@@ -67,9 +65,11 @@ void L2NormalizeBackward(const OpContext& context, const TensorView& grad_y, con
                          const TensorView& grad_x) {
   DispatchFloat(x.dtype, [&](auto type) {
     using T = decltype(type);
-    ForRows(context, x, [&](int64_t start) {
-      BackwardRow<T>(grad_y.In<T>() + start, x.In<T>() + start, static_cast<size_t>(x.size(-1)),
-                     static_cast<ComputeType<T>>(eps), grad_x.Out<T>() + start);
+    const int64_t width = x.size(-1);
+    const bool stream = Streams<T>(grad_x.data, x.numel(), width);
+    ForRows(*context.parallel, x.rows(), width, stream, [&](int64_t r) {
+      BackwardRow<T>(grad_y.In<T>() + r * width, x.In<T>() + r * width, static_cast<size_t>(width),
+                     static_cast<ComputeType<T>>(eps), stream, grad_x.Out<T>() + r * width);
     });
   });
 }
