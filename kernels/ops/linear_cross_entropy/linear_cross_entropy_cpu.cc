@@ -2,43 +2,34 @@
 #define HWY_TARGET_INCLUDE "kernels/ops/linear_cross_entropy/linear_cross_entropy_cpu.cc"
 #include <hwy/foreach_target.h>  // compiles this file again for every target
 
-#include "kernels/base/aligned_buffer.h"
 #include "kernels/core/typed_kernel.h"
+#include "kernels/dot/bf16_product.h"
 #include "kernels/ops/linear_cross_entropy/linear_cross_entropy.h"
 #include "kernels/simd/cross_entropy-inl.h"
+#include "kernels/simd/epilogue-inl.h"
 #include "kernels/simd/gemm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
-// Logits: the sum and the bias, rounded.
-template <class T>
-struct PutLogits {
-  T* out;
-  size_t width;
-  const T* bias;  // or nullptr
+static_assert(kLossRows % kSumBlock == 0);
 
-  template <class D>
-  HWY_INLINE void operator()(D d, size_t row, size_t column, hn::Vec<D> sum, size_t count) const {
-    T* to = out + row * width + column;
-    if (count >= hn::MaxLanes(D())) {
-      Write(bias != nullptr ? hn::Add(sum, Read(d, bias + column)) : sum, d, to);
-    } else {
-      WriteN(bias != nullptr ? hn::Add(sum, ReadN(d, bias + column, count)) : sum, d, to, count);
-    }
-  }
-};
-
+// Where sums stay in the type that they are computed in, added to what is there or not.
 template <class F>
 struct PutSums {
   F* sums;
   size_t width;
+  bool add = false;
 
   template <class D>
   HWY_INLINE void operator()(D d, size_t row, size_t column, hn::Vec<D> sum, size_t count) const {
     F* to = sums + row * width + column;
-    count >= hn::MaxLanes(D()) ? hn::StoreU(sum, d, to) : WriteN(sum, d, to, count);
+    if (count >= hn::MaxLanes(D())) {
+      hn::StoreU(add ? hn::Add(hn::LoadU(d, to), sum) : sum, d, to);
+    } else {
+      WriteN(add ? hn::Add(ReadN(d, to, count), sum) : sum, d, to, count);
+    }
   }
 };
 
@@ -51,31 +42,93 @@ void StoreAs(const OpContext& context, const F* from, size_t count, T* to) {
   });
 }
 
+// A product in the order of class ieee. `partial`: memory of the output in the type that is computed in, or nullptr.
+struct SimdProduct {
+  template <class T, class F, class Finish>
+  void operator()(const OpContext& context, GemmShape shape, Matrix<T> a, Matrix<T> b, F* partial,
+                  const Finish& finish) const {
+    Gemm<F>(context, shape, a, b, static_cast<const F*>(nullptr), partial, finish);
+  }
+  // Sums over k, which with `more` go on from those that are there.
+  template <class T, class F>
+  void GoOn(const OpContext& context, GemmShape shape, Matrix<T> a, Matrix<T> b, F* sums, bool more) const {
+    Gemm<F>(context, shape, a, b, static_cast<const F*>(nullptr), sums, PutSums<F>{sums, shape.n}, more);
+  }
+};
+
+// The same by dot-product instructions.
+struct DotProduct {
+  const DotKernel& kernel;
+
+  static Bf16Matrix Numbers(Matrix<BF16> m) {
+    return {reinterpret_cast<const uint16_t*>(m.data), m.row_stride, m.column_stride};
+  }
+  static DotOutput Output(const Epilogue<BF16>& finish) {
+    return {finish.y, finish.width * sizeof(BF16), sizeof(BF16)};
+  }
+  static DotOutput Output(const PutSums<float>& finish) {
+    return {finish.sums, finish.width * sizeof(float), sizeof(float)};
+  }
+  template <class Finish>
+  void operator()(const OpContext& context, GemmShape shape, Matrix<BF16> a, Matrix<BF16> b, float*,
+                  const Finish& finish) const {
+    const hn::ScalableTag<float> d;
+    const auto store = [&](const DotSums& sums) HWY_ATTR {
+      for (size_t r = 0; r < sums.rows; ++r) {
+        const float* from = reinterpret_cast<const float*>(sums.sums) + r * sums.stride;
+        for (size_t c = 0; c < sums.columns; c += hn::MaxLanes(d)) {
+          finish(d, sums.row + r, sums.column + c, hn::LoadU(d, from + c), sums.columns - c);
+        }
+      }
+    };
+    Bf16Product(context, kernel, {shape.m, shape.n, shape.k}, Numbers(a), Numbers(b), nullptr, store, Output(finish));
+  }
+  // A chain for each kLossRows of k.
+  void GoOn(const OpContext& context, GemmShape shape, Matrix<BF16> a, Matrix<BF16> b, float* sums, bool more) const {
+    for (size_t k = 0; k < shape.k; k += kLossRows) {
+      (*this)(context, {shape.m, shape.n, std::min(kLossRows, shape.k - k)},
+              {a.data + k * a.column_stride, a.row_stride, a.column_stride},
+              {b.data + k * b.row_stride, b.row_stride, b.column_stride}, sums,
+              PutSums<float>{sums, shape.n, more || k > 0});
+    }
+  }
+};
+
+int64_t TargetOf(const LossCall& call, size_t n) {
+  return call.target.dtype == DType::kI32 ? call.target.In<int32_t>()[n] : call.target.In<int64_t>()[n];
+}
+
+// Rows that are not ignored.
+template <class F>
+F Counted(const LossCall& call) {
+  F counted = 0;
+  for (size_t n = 0; n < static_cast<size_t>(call.x.size(0)); ++n) {
+    counted += TargetOf(call, n) != call.ignore_index ? F(1) : F(0);
+  }
+  return counted;
+}
+
 // Everything that the chunks share.
-template <class T>
+template <class T, class Product>
 struct Loss {
   using F = ComputeType<T>;
   OpContext context;  // its workspace is the product's
-  size_t rows, width, classes;
+  Product product;
+  const LossCall& call;
+  size_t rows, width, classes, chunk;
   const T *x, *weight, *bias;
-  const TensorView& target;
-  int64_t ignore_index;
   F smoothing, grad;
-  bool gradients;
   T *losses, *logits, *x_grad;
-  F *x_sum, *weight_sum, *bias_sum;
+  F *weight_sum, *bias_sum;
 
-  int64_t TargetOf(size_t n) const {
-    return target.dtype == DType::kI32 ? target.In<int32_t>()[n] : target.In<int64_t>()[n];
+  // Sums may wait in an output of the type that they are computed in.
+  static F* Waiting(T* out) {
+    if constexpr (std::is_same_v<T, F>) return out;
+    return nullptr;
   }
-
   void MakeLogits(size_t first, size_t count) const {
-    for (size_t v = 0; v < classes; v += kLossColumns) {
-      const GemmShape shape{count, std::min<size_t>(kLossColumns, classes - v), width};
-      Gemm<F>(context, shape, Matrix<T>{x + first * width, width, 1}, Matrix<T>{weight + v * width, 1, width},
-              static_cast<const F*>(nullptr), /*partial=*/static_cast<F*>(nullptr),
-              PutLogits<T>{logits + v, classes, bias != nullptr ? bias + v : nullptr});
-    }
+    product(context, {count, classes, width}, Matrix<T>{x + first * width, width, 1}, Matrix<T>{weight, 1, width},
+            Waiting(logits), Epilogue<T>{.y = logits, .width = classes, .bias = bias});
   }
   void MakeLosses(size_t first, size_t count) const {
     const auto grain = static_cast<int64_t>(1 + 4096 / (classes + 1));
@@ -83,152 +136,109 @@ struct Loss {
       for (int64_t r = begin; r < end; ++r) {
         const size_t n = first + static_cast<size_t>(r);
         T* row = logits + static_cast<size_t>(r) * classes;
-        const int64_t at = TargetOf(n);
-        if (at == ignore_index) {
+        const int64_t at = TargetOf(call, n);
+        if (at == call.ignore_index) {
           losses[n] = T{};
-          if (gradients) std::fill_n(row, classes, T{});
+          if (call.gradients) std::fill_n(row, classes, T{});
           continue;
         }
         const auto stats = SoftmaxStats(row, classes, row + classes);
         Narrow(RowLoss(row, classes, static_cast<size_t>(at), smoothing, stats), losses + n);
-        if (gradients)
+        if (call.gradients)
           RowGradient(grad, row, classes, static_cast<size_t>(at), smoothing, stats, row, false, row + classes);
       }
     });
   }
-  void AddBias(bool start, size_t count) const {
+  // Adds a chunk's rows to bias_sum, block by block.
+  void AddBias(size_t count, bool start) const {
     const hn::ScalableTag<F> d;
-    ParallelChunks(*context.parallel, static_cast<int64_t>(classes), 256,
+    constexpr size_t kStrip = 1024;  // its sums stay in the first-level cache
+    ParallelChunks(*context.parallel, static_cast<int64_t>((classes + kStrip - 1) / kStrip), 1,
                    [&](int, int64_t begin, int64_t end) HWY_ATTR {
-                     const T* column = logits + begin;
-                     F* sums = bias_sum + begin;
-                     Map(d, static_cast<size_t>(end - begin), sums, [&](auto at) HWY_ATTR {
-                       auto total = start ? hn::Zero(d) : at(sums);
+                     for (auto strip = static_cast<size_t>(begin); strip < static_cast<size_t>(end); ++strip) {
+                       const size_t first = strip * kStrip, columns = std::min(kStrip, classes - first);
+                       F* total = bias_sum + first;
+                       if (start) std::fill_n(total, columns, F(0));
                        for (size_t block = 0; block < count; block += kSumBlock) {
-                         auto sum = hn::Zero(d);
+                         HWY_ALIGN F sums[kStrip] = {};
                          for (size_t r = block; r < std::min(count, block + kSumBlock); ++r) {
-                           sum = hn::Add(sum, at(column + r * classes));
+                           const T* row = logits + r * classes + first;
+                           Map(d, columns, sums, [&](auto at) HWY_ATTR { return hn::Add(at(sums), at(row)); });
                          }
-                         total = hn::Add(total, sum);
+                         Map(d, columns, total, [&](auto at) HWY_ATTR { return hn::Add(at(total), at(sums)); });
                        }
-                       return total;
-                     });
+                     }
                    });
   }
   // From the chunk's gradients, which lie where its logits were.
   void AddGradients(size_t first, size_t count) const {
-    const F* const unpacked = nullptr;
-    Gemm<F>(context, {count, width, classes}, Matrix<T>{logits, classes, 1}, Matrix<T>{weight, width, 1}, unpacked,
-            x_sum, PutSums<F>{x_sum, width});
-    StoreAs(context, x_sum, count * width, x_grad + first * width);
-    Gemm<F>(context, {classes, width, count}, Matrix<T>{logits, 1, classes}, Matrix<T>{x + first * width, width, 1},
-            unpacked, weight_sum, PutSums<F>{weight_sum, width}, /*more=*/first > 0);
-    AddBias(first == 0, count);
+    T* const out = x_grad + first * width;
+    product(context, {count, width, classes}, Matrix<T>{logits, classes, 1}, Matrix<T>{weight, width, 1}, Waiting(out),
+            Epilogue<T>{.y = out, .width = width});
+    product.GoOn(context, {classes, width, count}, Matrix<T>{logits, 1, classes},
+                 Matrix<T>{x + first * width, width, 1}, weight_sum, first > 0);
+    AddBias(count, first == 0);
   }
   void Run() const {
-    for (size_t first = 0; first < rows; first += kLossRows) {
-      const size_t count = std::min<size_t>(kLossRows, rows - first);
+    for (size_t first = 0; first < rows; first += chunk) {
+      const size_t count = std::min(chunk, rows - first);
       MakeLogits(first, count);
       MakeLosses(first, count);
-      if (gradients) AddGradients(first, count);
+      if (call.gradients) AddGradients(first, count);
     }
   }
 };
 
-// Working memory by part, in bytes from its start.
-struct Parts {
-  size_t losses, logits, x_sum, weight_sum, bias_sum, product, bytes;
-};
-
-Parts PartsOf(const TensorView& x, const TensorView& weight, bool gradients, int num_threads) {
-  const auto rows = static_cast<size_t>(x.size(0)), width = static_cast<size_t>(x.size(1));
-  const auto classes = static_cast<size_t>(weight.size(0));
-  const size_t size = SizeOf(x.dtype), element = std::max(size, sizeof(float)),
-               chunk = std::min<size_t>(rows, kLossRows);
-  const bool wider = size != element && gradients;
-  Parts parts{};
-  size_t at = 0;
-  const auto take = [&](size_t* part, size_t bytes) {
-    *part = at;
-    at += AlignUp(bytes);
-  };
-  take(&parts.losses, rows * size);
-  take(&parts.logits, chunk * classes * size);
-  take(&parts.x_sum, gradients ? chunk * width * element : 0);
-  take(&parts.weight_sum, wider ? classes * width * element : 0);
-  take(&parts.bias_sum, wider ? classes * element : 0);
-  size_t product = 0;
-  for (const size_t count : {chunk, rows % kLossRows}) {
-    for (const size_t columns : {std::min<size_t>(classes, kLossColumns), classes % kLossColumns}) {
-      product = std::max(product, PlanGemm({count, columns, width}, element, {}, num_threads).bytes());
-    }
-    const GemmOptions in_place{.in_place = true};
-    product = std::max(product, PlanGemm({count, width, classes}, element, in_place, num_threads).bytes());
-    product = std::max(product, PlanGemm({classes, width, count}, element, in_place, num_threads).bytes());
-  }
-  take(&parts.product, product);
-  parts.bytes = at;
-  return parts;
-}
-
-template <class T, class F = ComputeType<T>>
-void RunLoss(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& target,
-             const TensorView* bias, int64_t ignore_index, double label_smoothing, LossReduction reduction,
-             bool gradients, const TensorView& loss, const TensorView& x_grad, const TensorView& weight_grad,
-             const TensorView& bias_grad) {
-  const Parts parts = PartsOf(x, weight, gradients, context.parallel->num_threads());
-  const auto at = [&](size_t offset) { return context.workspace + offset; };
-  Loss<T> all{context,
-              static_cast<size_t>(x.size(0)),
-              static_cast<size_t>(x.size(1)),
-              static_cast<size_t>(weight.size(0)),
-              x.In<T>(),
-              weight.In<T>(),
-              bias != nullptr ? bias->In<T>() : nullptr,
-              target,
-              ignore_index,
-              static_cast<F>(label_smoothing),
-              F(1),
-              gradients,
-              reinterpret_cast<T*>(at(parts.losses)),
-              reinterpret_cast<T*>(at(parts.logits)),
-              x_grad.Out<T>(),
-              reinterpret_cast<F*>(at(parts.x_sum)),
-              nullptr,
-              nullptr};
-  all.context.workspace = at(parts.product);
+template <class T, class Product, class F = ComputeType<T>>
+void RunLoss(const OpContext& context, const LossCall& c, const LossPlan& plan, Product product) {
   constexpr bool kSame = std::is_same_v<T, F>;
-  all.weight_sum = static_cast<F*>(kSame ? weight_grad.data : at(parts.weight_sum));
-  all.bias_sum = static_cast<F*>(kSame ? bias_grad.data : at(parts.bias_sum));
-  F counted = 0;
-  for (size_t n = 0; n < all.rows; ++n) counted += all.TargetOf(n) != ignore_index ? F(1) : F(0);
+  const auto at = [&](size_t offset) { return context.workspace + offset; };
+  const auto rows = static_cast<size_t>(c.x.size(0)), width = static_cast<size_t>(c.x.size(1)),
+             classes = static_cast<size_t>(c.weight.size(0));
+  F* const weight_sum = static_cast<F*>(kSame ? c.weight_grad.data : at(plan.weight_sum));
+  F* const bias_sum = static_cast<F*>(kSame ? c.bias_grad.data : at(plan.bias_sum));
+  const F counted = Counted<F>(c);
   T each;
-  Narrow(reduction == LossReduction::kMean ? F(1) / counted : F(1), &each);
-  all.grad = Widen(each);
-  all.Run();
-  if (gradients && all.rows == 0) {
-    std::fill_n(all.weight_sum, all.classes * all.width, F(0));
-    std::fill_n(all.bias_sum, all.classes, F(0));
+  Narrow(c.reduction == LossReduction::kMean ? F(1) / counted : F(1), &each);
+  OpContext products = context;
+  products.workspace = at(plan.product);
+  T* const losses = reinterpret_cast<T*>(at(plan.losses));
+  Loss<T, Product>{products,
+                   product,
+                   c,
+                   rows,
+                   width,
+                   classes,
+                   plan.chunk,
+                   c.x.In<T>(),
+                   c.weight.In<T>(),
+                   c.bias != nullptr ? c.bias->In<T>() : nullptr,
+                   static_cast<F>(c.label_smoothing),
+                   Widen(each),
+                   losses,
+                   reinterpret_cast<T*>(at(plan.logits)),
+                   c.x_grad.Out<T>(),
+                   weight_sum,
+                   bias_sum}
+      .Run();
+  if (c.gradients && rows == 0) {
+    std::fill_n(weight_sum, classes * width, F(0));
+    std::fill_n(bias_sum, classes, F(0));
   }
-  if (gradients && !kSame) {
-    StoreAs(context, all.weight_sum, all.classes * all.width, weight_grad.Out<T>());
-    StoreAs(context, all.bias_sum, all.classes, bias_grad.Out<T>());
+  if (c.gradients && !kSame) {
+    StoreAs(context, weight_sum, classes * width, c.weight_grad.Out<T>());
+    StoreAs(context, bias_sum, classes, c.bias_grad.Out<T>());
   }
   const hn::ScalableTag<F> d;
-  const T* losses = all.losses;
   T total;
-  Narrow(LaneSum(d, all.rows, [&](auto acc, auto place) HWY_ATTR { return hn::Add(acc, place(losses)); }), &total);
-  Narrow(reduction == LossReduction::kMean ? Widen(total) / counted : Widen(total), loss.Out<T>());
+  const T* summed = losses;
+  Narrow(LaneSum(d, rows, [&](auto acc, auto place) HWY_ATTR { return hn::Add(acc, place(summed)); }), &total);
+  Narrow(c.reduction == LossReduction::kMean ? Widen(total) / counted : Widen(total), c.loss.Out<T>());
 }
 
-void LinearCrossEntropy(const OpContext& context, const TensorView& x, const TensorView& weight,
-                        const TensorView& target, const TensorView* bias, int64_t ignore_index, double label_smoothing,
-                        LossReduction reduction, bool gradients, const TensorView& loss, const TensorView& x_grad,
-                        const TensorView& weight_grad, const TensorView& bias_grad) {
-  DispatchFloat(x.dtype, [&](auto type) {
-    RunLoss<decltype(type)>(context, x, weight, target, bias, ignore_index, label_smoothing, reduction, gradients, loss,
-                            x_grad, weight_grad, bias_grad);
-  });
+void LinearCrossEntropy(const OpContext& context, const LossCall& call, const LossPlan& plan, const DotKernel* kernel) {
+  if (kernel != nullptr) return RunLoss<BF16>(context, call, plan, DotProduct{*kernel});
+  DispatchFloat(call.x.dtype, [&](auto type) { RunLoss<decltype(type)>(context, call, plan, SimdProduct()); });
 }
 
 void Scale(const OpContext& context, const TensorView& by, const TensorView& from, const TensorView& to) {
@@ -244,10 +254,6 @@ void Scale(const OpContext& context, const TensorView& by, const TensorView& fro
   });
 }
 
-size_t Bytes(const TensorView& x, const TensorView& weight, bool gradients, int num_threads) {
-  return PartsOf(x, weight, gradients, num_threads).bytes;
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();
@@ -257,19 +263,11 @@ namespace strata {
 
 HWY_EXPORT(LinearCrossEntropy);
 HWY_EXPORT(Scale);
-HWY_EXPORT(Bytes);
 
-size_t LinearCrossEntropyBytes(const Call& call, int num_threads) {
-  return HWY_DYNAMIC_DISPATCH(Bytes)(call.inputs[0], call.inputs[1], call.attrs[3].i != 0, num_threads);
-}
-
-void LinearCrossEntropyCpu(const OpContext& context, const TensorView& x, const TensorView& weight,
-                           const TensorView& target, const TensorView* bias, int64_t ignore_index,
-                           double label_smoothing, LossReduction reduction, int64_t gradients, const TensorView& loss,
-                           const TensorView& x_grad, const TensorView& weight_grad, const TensorView& bias_grad) {
+void LinearCrossEntropyCpu(const OpContext& context, const Call& call, const DotKernel* kernel) {
+  const LossCall loss(call);
   HWY_DYNAMIC_DISPATCH(LinearCrossEntropy)
-  (context, x, weight, target, bias, ignore_index, label_smoothing, reduction, gradients != 0, loss, x_grad,
-   weight_grad, bias_grad);
+  (context, loss, LossPlan(loss, kernel, context.parallel->num_threads()), kernel);
 }
 
 void LinearCrossEntropyBackwardCpu(const OpContext& context, const TensorView& grad_loss, const TensorView& x_grad,

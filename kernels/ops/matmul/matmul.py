@@ -15,3 +15,5 @@ def samples(make):
     yield (make(2, 3, 1, 9), make(2, 3, 9, 4)), {}
     yield (make(0, 4, 8), make(0, 8, 5)), {}
     yield (make(2, 13, 300), make(2, 300, 40)), {}
+    yield (make(4, 20, 9), make(9, 5).expand(4, 9, 5)), {}  # more than gradcheck takes: it has no use for strides of 0
+    yield (make(3, 4, 7).transpose(1, 2), make(3, 6, 4).transpose(1, 2)), {}

@@ -1,6 +1,7 @@
 #include <algorithm>
 
-#include "kernels/core/typed_kernel.h"
+#include "kernels/base/cpu_features.h"
+#include "kernels/dot/bf16_product.h"
 #include "kernels/ops/matmul/matmul.h"
 #include "kernels/simd/gemm_batch.h"
 #include "kernels/simd/targets.h"
@@ -8,52 +9,84 @@
 namespace strata {
 namespace {
 
+size_t Size(const TensorView& view, int dim) { return static_cast<size_t>(view.size(dim)); }
+
 bool Simd(const Call&) { return SimdSupported(); }
+bool Bf16Amx(const Call&) { return Cpu().amx_bf16; }
+// With AMX, too, so that the row can be named there: it is never the first.
+bool Bf16Dot(const Call&) { return Cpu().avx512_bf16 && (Cpu().fast_bf16_dot || Cpu().amx_bf16); }
 
-// The product of an M x K and a K x N matrix for every place of the leading dims.
-struct Sizes {
-  size_t batch, m, k, n, element;
-  GemmOptions options;
-
-  Sizes(const TensorView& a, const TensorView& b)
-      : batch(1),
-        m(static_cast<size_t>(a.size(-2))),
-        k(static_cast<size_t>(a.size(-1))),
-        n(static_cast<size_t>(b.size(-1))),
-        element(a.dtype == DType::kF64 ? sizeof(double) : sizeof(float)),
-        options{.in_place = a.dtype != DType::kBF16} {
-    for (int i = 0; i + 2 < a.rank; ++i) batch *= static_cast<size_t>(a.size(i));
-  }
-  size_t Bytes(GemmShape shape, int num_threads) const {
-    return BatchBytes(batch, shape, element, options, num_threads);
-  }
-};
-
-size_t ForwardBytes(const Call& call, int num_threads) {
-  const Sizes s(call.inputs[0], call.inputs[1]);
-  return s.Bytes({s.m, s.n, s.k}, num_threads);
+std::array<MatmulBatch, 1> Forward(const Call& call) {
+  const TensorView &a = call.inputs[0], &b = call.inputs[1];
+  return {MatmulBatch(MatmulOperand(a), MatmulOperand(b), Size(a, -1), call.outputs[0])};
 }
-size_t BackwardBytes(const Call& call, int num_threads) {
-  const Sizes s(call.inputs[1], call.inputs[2]);
-  return std::max(s.Bytes({s.m, s.k, s.n}, num_threads), s.Bytes({s.k, s.n, s.m}, num_threads));
+// Of what is not needed the output is empty.
+std::array<MatmulBatch, 2> Backward(const Call& call) {
+  const TensorView &grad_c = call.inputs[0], &a = call.inputs[1], &b = call.inputs[2];
+  return {MatmulBatch(MatmulOperand(grad_c), MatmulOperand(b, true), Size(grad_c, -1), call.outputs[0]),
+          MatmulBatch(MatmulOperand(a, true), MatmulOperand(grad_c), Size(grad_c, -2), call.outputs[1])};
 }
 
-constexpr Variant kForward[] = {
-    {.name = "simd", .run = Typed<kMatmul, MatmulCpu>, .accepts = Simd, .workspace_bytes = ForwardBytes},
-    {.name = "ref", .run = Typed<kMatmul, MatmulRef>, .numerics = "reference"},
-};
-constexpr Variant kBackward[] = {
-    {.name = "simd",
-     .run = Typed<kMatmulBackward, MatmulBackwardCpu>,
-     .accepts = Simd,
-     .workspace_bytes = BackwardBytes},
-    {.name = "ref", .run = Typed<kMatmulBackward, MatmulBackwardRef>, .numerics = "reference"},
+template <auto kBatches, auto kRun>
+void ForBatches(const OpContext& context, const Call& call) {
+  for (const MatmulBatch& batch : kBatches(call)) kRun(context, batch);
+}
+template <const DotKernel& (*kKernel)()>
+void RunBf16(const OpContext& context, const MatmulBatch& batch) {
+  MatmulBf16(context, kKernel(), batch);
+}
+
+// Of whole products each thread has one at a time.
+template <auto kBatches>
+size_t MostBytes(const Call& call, int num_threads, auto bytes) {
+  size_t most = 0;
+  for (const MatmulBatch& batch : kBatches(call)) {
+    const bool whole = WholeProducts(batch.batch, num_threads);
+    most = std::max(most, whole ? static_cast<size_t>(num_threads) * bytes(batch, 1) : bytes(batch, num_threads));
+  }
+  return most;
+}
+template <auto kBatches>
+size_t SimdBytes(const Call& call, int num_threads) {
+  return MostBytes<kBatches>(call, num_threads, [](const MatmulBatch& batch, int threads) {
+    const DType dtype = batch.c->dtype;
+    return PlanGemm({batch.m, batch.n, batch.k}, dtype == DType::kF64 ? sizeof(double) : sizeof(float),
+                    {.in_place = dtype != DType::kBF16}, threads)
+        .bytes();
+  });
+}
+template <auto kBatches, const DotKernel& (*kKernel)()>
+size_t Bf16Bytes(const Call& call, int num_threads) {
+  return MostBytes<kBatches>(call, num_threads, [](const MatmulBatch& batch, int threads) {
+    return Bf16ProductBytes(kKernel(), {batch.m, batch.n, batch.k}, false, threads);
+  });
+}
+
+constexpr DTypeSet kBf16 = SetOf(DType::kBF16);
+template <auto kBatches>
+constexpr Variant kRows[] = {
+    {.name = "bf16_amx",
+     .run = ForBatches<kBatches, RunBf16<Bf16AmxKernel>>,
+     .numerics = "bf16-amx",
+     .dtypes = kBf16,
+     .accepts = Bf16Amx,
+     .needs = "AMX-BF16",
+     .workspace_bytes = Bf16Bytes<kBatches, Bf16AmxKernel>},
+    {.name = "bf16_dot",
+     .run = ForBatches<kBatches, RunBf16<Bf16DotKernel>>,
+     .numerics = "bf16-dot",
+     .dtypes = kBf16,
+     .accepts = Bf16Dot,
+     .needs = "AVX512-BF16",
+     .workspace_bytes = Bf16Bytes<kBatches, Bf16DotKernel>},
+    {.name = "simd", .run = ForBatches<kBatches, MatmulCpu>, .accepts = Simd, .workspace_bytes = SimdBytes<kBatches>},
+    {.name = "ref", .run = ForBatches<kBatches, MatmulRef>, .numerics = "reference"},
 };
 
 }  // namespace
 
 namespace ops::matmul {
-constinit const std::array<OpDef, 2> kOps = {{{&kMatmul, kForward}, {&kMatmulBackward, kBackward}}};
+constinit const std::array<OpDef, 2> kOps = {{{&kMatmul, kRows<Forward>}, {&kMatmulBackward, kRows<Backward>}}};
 }  // namespace ops::matmul
 
 }  // namespace strata

@@ -238,7 +238,7 @@ class CrossEntropyLoss(nn.Module):
 
 class LinearCrossEntropyLoss(nn.Module):
     """x [N, K], weight [V, K], target [N], bias [V] -> the bits of CrossEntropyLoss of linear(x, weight, bias), in a
-    fraction of the memory: the logits exist for 256 rows at a time. Its forward makes the gradients where one is asked
+    fraction of the memory: the logits exist for some rows at a time. Its forward makes the gradients where one is asked
     for."""
 
     def __init__(self, ignore_index=-100, reduction="mean", label_smoothing=0.0):

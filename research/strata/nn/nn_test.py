@@ -204,3 +204,13 @@ def test_a_fused_loss_has_the_bits_of_its_parts(reduction, dtype):
     with torch.no_grad():
         alone = nn.LinearCrossEntropyLoss(reduction=reduction, label_smoothing=0.1)(x, weight, target, bias)
     assert torch.equal(alone, parts)
+
+
+def test_a_fused_loss_in_bfloat16_differs_in_the_order_of_a_weights_gradient_alone():
+    x, weight = (torch.randn(*s).bfloat16().requires_grad_() for s in ((600, 70), (2500, 70)))
+    target = torch.randint(0, 2500, (600,))
+    parts = nn.CrossEntropyLoss()(ops.linear(x, weight), target)
+    fused = nn.LinearCrossEntropyLoss()(x, weight, target)
+    got, want = (torch.autograd.grad(loss, (x, weight)) for loss in (fused, parts))
+    assert torch.equal(fused, parts) and torch.equal(got[0], want[0])
+    torch.testing.assert_close(got[1], want[1], rtol=0.01, atol=1e-5)
