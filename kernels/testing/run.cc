@@ -31,9 +31,12 @@ void CopyMutated(const ArgSpec& arg, TensorView& view, Outputs* out) {
   out->views.push_back(view);
 }
 
-// One run with outputs that hold `fill` before it; a kernel that skips an element leaves it there.
-Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& options, std::byte fill, Outputs* out) {
-  AlignedBuffer scratch, prepared;
+// One run with outputs, and what there is of scratch memory, that hold `fill` before it: a kernel that skips an element
+// leaves it there, one that reads what nobody wrote gives another answer.
+Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& options, std::byte fill,
+                 AlignedBuffer& scratch, Outputs* out) {
+  std::fill_n(scratch.data(), scratch.capacity(), fill);
+  AlignedBuffer prepared;
   OpContext context;
   context.parallel = &PoolOf(options.threads);
   context.scratch = &scratch;
@@ -90,11 +93,12 @@ Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& opt
 
 Status TrySample(const OpDef& op, const OwnedCall& sample, const RunOptions& options, Outputs* outputs) {
   STRATA_CHECK(ForceSimdTargetForTest(options.target), "no such SIMD target");
-  Status status = RunFilled(op, sample, options, std::byte{0xA5}, outputs);
+  AlignedBuffer scratch;
+  Status status = RunFilled(op, sample, options, std::byte{0xA5}, scratch, outputs);
   Outputs again;
   if (status.ok()) {
-    status = RunFilled(op, sample, options, std::byte{0x5A}, &again);
-    STRATA_CHECK(again.memory == outputs->memory, "a kernel left an element unwritten, or gives two answers");
+    status = RunFilled(op, sample, options, std::byte{0x5A}, scratch, &again);
+    STRATA_CHECK(again.memory == outputs->memory, "a kernel skips an element, reads what nobody wrote, or races");
   }
   ForceSimdTargetForTest("");
   return status;
