@@ -100,7 +100,13 @@ HWY_INLINE void Write(hn::Vec<D> v, D d, BF16* p) {
 // The first `n` lanes from memory, zeros above; nothing past p[n-1] is read.
 template <class D>
 HWY_INLINE hn::Vec<D> ReadN(D d, const hn::TFromD<D>* p, size_t n) {
+#if HWY_ARCH_ARM  // the masked load reads a whole vector
+  HWY_ALIGN hn::TFromD<D> buffer[hn::MaxLanes(D())] = {};
+  std::memcpy(buffer, p, n * sizeof(buffer[0]));
+  return hn::Load(d, buffer);
+#else
   return hn::MaskedLoad(hn::FirstN(d, n), d, p);
+#endif
 }
 template <class D>
 HWY_INLINE hn::Vec<D> ReadN(D d, const BF16* p, size_t n) {
@@ -109,9 +115,16 @@ HWY_INLINE hn::Vec<D> ReadN(D d, const BF16* p, size_t n) {
   std::memcpy(buffer, p, n * sizeof(BF16));
   return Read(d, buffer);
 }
+// Nothing past p[n-1] is touched: it may belong to another thread.
 template <class D>
 HWY_INLINE void WriteN(hn::Vec<D> v, D d, hn::TFromD<D>* p, size_t n) {
+#if HWY_ARCH_ARM  // the masked store reads a whole vector and writes it back
+  HWY_ALIGN hn::TFromD<D> buffer[hn::MaxLanes(D())];
+  hn::Store(v, d, buffer);
+  std::memcpy(p, buffer, n * sizeof(buffer[0]));
+#else
   hn::BlendedStore(v, hn::FirstN(d, n), d, p);
+#endif
 }
 template <class D>
 HWY_INLINE void WriteN(hn::Vec<D> v, D d, BF16* p, size_t n) {
