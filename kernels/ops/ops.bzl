@@ -2,6 +2,7 @@
 
 OPS = {
     "add": [],
+    "add_group_norm": [],
     "add_layer_norm": [],
     "add_rms_norm": [],
     "adamw": [],

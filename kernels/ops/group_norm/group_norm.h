@@ -4,10 +4,9 @@
 #include <array>
 
 #include "kernels/core/op_def.h"
+#include "kernels/simd/norm_activation.h"
 
 namespace strata {
-
-enum class NormActivation { kNone, kSilu };
 
 // x is [batch, channels, places]: an image's height and width are one dim. A group is C / groups channels of one
 // sample, which lie together: its mean, then its variance around the mean, are sums along it as along a row of

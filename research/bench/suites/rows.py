@@ -34,9 +34,14 @@ def _silu_mul(x, y):
 
 
 def _as_image(function):
-    """[N, D] as [N, 64 channels, D / 64], in groups of two channels."""
-    channels = lambda x: min(64, x.shape[1])  # noqa: E731
-    return lambda x: function(x.view(x.shape[0], channels(x), -1), x.new_ones(channels(x)), x.new_zeros(channels(x)))
+    """Each [N, D] as [N, 64 channels, D / 64], in groups of two channels."""
+
+    def call(*tensors):
+        x, channels = tensors[0], min(64, tensors[0].shape[1])
+        images = (t.view(t.shape[0], channels, -1) for t in tensors)
+        return function(*images, x.new_ones(channels), x.new_zeros(channels))
+
+    return call
 
 
 _WORKS = {
@@ -101,6 +106,14 @@ _WORKS = {
         _as_image(lambda x, w, b: F.silu(F.group_norm(x, w.shape[0] // 2, w, b))),
         2,
         moved_back=3,
+    ),
+    "add_group_norm silu": _Work(
+        ("add_group_norm",),
+        _as_image(lambda x, r, w, b: ops.add_group_norm(x, r, w, b, groups=w.shape[0] // 2, activation="silu")),
+        _as_image(lambda x, r, w, b: (lambda s: (F.silu(F.group_norm(s, w.shape[0] // 2, w, b)), s))(x + r)),
+        4,
+        tensors=2,
+        moved_back=4,
     ),
     "silu * y": _Work(("pointwise",), _silu_mul, lambda x, y: F.silu(x) * y, 3, tensors=2, moved_back=5),
     "cross_entropy": _Work(

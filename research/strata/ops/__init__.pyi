@@ -38,6 +38,29 @@ def adamw(
 def add(x: Tensor, y: Tensor) -> Tensor:
     """z = x + y"""
 
+def add_group_norm(
+    x: Tensor,
+    residual: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    groups: int = 1,
+    eps: float = 1e-05,
+    activation: Literal["none", "silu"] | int = "none",
+) -> tuple[Tensor, Tensor]:
+    """y = silu or nothing of (s - mean) / sqrt(var + eps) * weight[c] + bias[c] and s, where s = x + residual"""
+
+def add_group_norm_backward(
+    grad_y: Tensor,
+    grad_sum: Tensor,
+    sum: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    groups: int = 1,
+    eps: float = 1e-05,
+    activation: Literal["none", "silu"] | int = "none",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """gradients of add_group_norm; grad_x is the residual's, too"""
+
 def add_layer_norm(
     x: Tensor,
     residual: Tensor,
