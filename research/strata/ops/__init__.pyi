@@ -300,7 +300,7 @@ def mandelbrot(re: Tensor, im: Tensor, max_iterations: int = 1000) -> Tensor:
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """c[..., m, n] = sum_k(a[..., m, k] * b[..., k, n])"""
 
-def matmul_backward(grad_c: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def matmul_backward(grad_c: Tensor, a: Tensor, b: Tensor, need_a: int = 1, need_b: int = 1) -> tuple[Tensor, Tensor]:
     """gradients of matmul"""
 
 def paged_attention(
