@@ -58,8 +58,8 @@ def options_of(args):
 
     threads = args.threads or (1 if args.suite == "calls" else min(2, os.cpu_count() or 1))
     if args.quick:
-        return Options(threads, args.rounds or 5, True, slice_s=0.005, budget_s=1.0)
-    return Options(threads, args.rounds or 15, False, slice_s=0.02, budget_s=8.0)
+        return Options(threads, args.rounds or 5, True, slice_s=0.005, budget_s=1.0, total_s=25.0)
+    return Options(threads, args.rounds or 15, False, slice_s=0.02, budget_s=8.0, total_s=100.0)
 
 
 def run(args, command, options=None):

@@ -54,6 +54,7 @@ class Options:
     slice_s: float  # of one side in one round, at least one call
     budget_s: float  # of one case; three rounds are done in any case
     tiny: bool = False  # a test's: one small case of each kind
+    total_s: float = 1e9  # of all cases: each gets its part, where that is less than budget_s
 
 
 def _same(case, ours, theirs, side):
@@ -109,6 +110,7 @@ def run(suite, options, roofs, progress, chosen):
     picked = [(name, make) for name, make in suite.cases(options) if chosen(name)]
     fresh = [] if options.quick else [(n, m) for n, m in picked if n in getattr(suite, "FRESH", ())]
     progress.total = max(1, len(picked) + len(fresh))
+    options = dataclasses.replace(options, budget_s=min(options.budget_s, options.total_s / progress.total))
     for mode, part in (("fresh", fresh), ("reused", picked)):
         if mode == "reused":
             heap.keep()

@@ -336,8 +336,14 @@ LinkFn UnaryLink(Code code) {
       return LinkOf<F, Each<FarAway<ErfStep>>>();
     case Code::kNormalCdf:
       return NearIfFloat<F, NormalCdfStep>();
-    default:
+    case Code::kSigmoid:
       return NearIfFloat<F, SigmoidStep>();
+    case Code::kSilu:
+      return NearIfFloat<F, SiluStep>();
+    case Code::kGelu:
+      return NearIfFloat<F, GeluStep>();
+    default:
+      return NearIfFloat<F, GeluTanhStep>();
   }
 }
 

@@ -13,7 +13,9 @@ _OPS = {
     "round": torch.round, "trunc": torch.trunc, "reciprocal": torch.reciprocal, "sqrt": torch.sqrt,
     "rsqrt": torch.rsqrt, "exp": torch.exp, "expm1": torch.expm1, "log": torch.log, "log1p": torch.log1p,
     "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh, "erf": torch.erf, "normal_cdf": torch.special.ndtr,
-    "sigmoid": torch.sigmoid, "eq": torch.eq, "ne": torch.ne, "lt": torch.lt, "le": torch.le, "gt": torch.gt,
+    "sigmoid": torch.sigmoid, "silu": torch.nn.functional.silu, "gelu": torch.nn.functional.gelu,
+    "gelu_tanh": lambda a: torch.nn.functional.gelu(a, approximate="tanh"),
+    "eq": torch.eq, "ne": torch.ne, "lt": torch.lt, "le": torch.le, "gt": torch.gt,
     "ge": torch.ge, "and": torch.logical_and, "or": torch.logical_or, "xor": torch.logical_xor,
     "not": torch.logical_not, "select": torch.where, "fma": lambda a, b, c: a * b + c,
 }  # fmt: skip

@@ -35,6 +35,16 @@ bool Join(const TensorView& input, TensorView& shape) {
   return true;
 }
 
+// True where each seed is for one block of the output: for all of it, or for what its leading dims leave.
+bool SeedsBlocks(const TensorView& seeds, const TensorView& out) {
+  if (seeds.numel() == 1) return true;
+  if (seeds.rank != out.rank) return false;
+  int d = 0;
+  while (d < out.rank && seeds.size(d) == out.size(d)) ++d;
+  while (d < out.rank && seeds.size(d) == 1) ++d;
+  return d == out.rank;
+}
+
 }  // namespace
 
 Status PointwiseInfer(Call& call) {
@@ -53,13 +63,16 @@ Status PointwiseInfer(Call& call) {
       return InvalidArgument(Name(i) + " has dtype " + std::string(NameOf(inputs[i].dtype)) + ", wanted " +
                              std::string(NameOf(program.inputs[i])) + " as the program says");
     }
-    if ((program.seeds >> i & 1) != 0 && inputs[i].numel() != 1) {
-      return InvalidArgument(Name(i) + " has shape " + ShapeText(inputs[i]) + ", wanted one element: it is a seed");
-    }
     if (!Join(inputs[i], shape)) {
       return InvalidArgument(Name(i) + " has shape " + ShapeText(inputs[i]) + ", which does not broadcast with " +
                              ShapeText(shape) + " of those before it");
     }
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if ((program.seeds >> i & 1) == 0 || SeedsBlocks(inputs[i], shape)) continue;
+    return InvalidArgument(Name(i) + " has shape " + ShapeText(inputs[i]) +
+                           ", wanted one element, or the leading dims of " + ShapeText(shape) +
+                           " and ones: it holds seeds");
   }
   int64_t elements = 1;
   for (int d = 0; d < shape.rank; ++d) {

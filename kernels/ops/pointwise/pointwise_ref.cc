@@ -141,8 +141,14 @@ double Float(Code code, double a, double b, double c) {
       return std::erf(a);
     case Code::kNormalCdf:
       return 0.5 * std::erfc(-a * std::numbers::sqrt2 / 2);
-    default:  // kSigmoid
+    case Code::kSigmoid:
       return 1 / (1 + std::exp(-a));
+    case Code::kSilu:
+      return a / (1 + std::exp(-a));
+    case Code::kGelu:
+      return a * 0.5 * std::erfc(-a * std::numbers::sqrt2 / 2);
+    default:  // kGeluTanh
+      return 0.5 * a * (1 + std::tanh(0.79788456080286535588 * (a + 0.044715 * a * a * a)));
   }
 }
 
@@ -227,6 +233,7 @@ Scalar Random(Code code, int64_t seed, int64_t stream, int64_t position) {
   return {radius * std::cos(2 * std::numbers::pi * UniformFloat(second)), 0};
 }
 
+// `position`: of the element among those that share the seed.
 Scalar StepOn(const Instruction& step, Scalar a, Scalar b, Scalar c, int64_t position) {
   const bool floats = IsFloatType(step.type);
   switch (InfoOf(step.code).kind) {
@@ -269,7 +276,10 @@ void PointwiseRef(const OpContext&, std::span<const TensorView> inputs, std::str
     };
     for (int i = 0; i < program.num_instructions; ++i) {
       const Instruction& step = program.code[static_cast<size_t>(i)];
-      values[static_cast<size_t>(ResultOf(i))] = StepOn(step, operand(step, 0), operand(step, 1), operand(step, 2), at);
+      const bool draws = InfoOf(step.code).kind == CodeKind::kRandom;
+      const int64_t block = draws ? broadcast.total / inputs[static_cast<size_t>(step.operands[0])].numel() : 1;
+      values[static_cast<size_t>(ResultOf(i))] =
+          StepOn(step, operand(step, 0), operand(step, 1), operand(step, 2), at % block);
     }
     for (size_t o = 0; o < outputs.size(); ++o) {
       pointwise::Write(outputs[o], at, values[static_cast<size_t>(program.outputs[o])]);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/ops/pointwise/program.h"
+#include "kernels/ops/pointwise/program_writer.h"
 #include "kernels/testing/compare.h"
 #include "kernels/testing/conformance.h"
 #include "kernels/testing/run.h"
@@ -20,8 +21,8 @@
 namespace strata {
 namespace {
 
-using pointwise::Code;
 using pointwise::Program;
+using pointwise::Writer;
 using Shape = std::vector<int64_t>;
 
 const OpDef& Op() { return ops::pointwise::kOps[0]; }
@@ -160,90 +161,6 @@ TEST(PointwiseTest, InputsBroadcastInEveryLayout) {
   }
 }
 
-// Draws programs in the format's text.
-class Writer {
- public:
-  static constexpr DType kAll[] = {DType::kF32, DType::kF32, DType::kBF16, DType::kF16, DType::kF64,
-                                   DType::kI32, DType::kI64, DType::kU8,   DType::kBool};
-  static constexpr DType kFloats[] = {DType::kF32, DType::kF32, DType::kBF16, DType::kF16};
-  static constexpr DType kDoubles[] = {DType::kF64};
-
-  // Of all dtypes, or of the `family` that one chain computes in.
-  explicit Writer(uint64_t seed, std::span<const DType> family = kAll) : random_(seed), family_(family) {}
-
-  std::string Text(int inputs, int instructions) {
-    std::string text;
-    for (int i = 0; i < inputs; ++i) {
-      types_.push_back(family_[random_() % family_.size()]);
-      text += (i ? ", " : "") + std::string(NameOf(types_.back())) + " x" + std::to_string(i);
-    }
-    inputs_ = inputs;
-    for (int i = 0; i < instructions; ++i) text += "; v" + std::to_string(i) + " = " + Instruction();
-    text += "; return ";
-    const int outputs = std::min(instructions, 1 + static_cast<int>(random_() % 8));
-    for (int o = 0; o < outputs; ++o) text += (o ? ", v" : "v") + std::to_string(instructions - outputs + o);
-    return text;
-  }
-
- private:
-  std::string Name(size_t value) const {
-    return value < static_cast<size_t>(inputs_) ? "x" + std::to_string(value)
-                                                : "v" + std::to_string(value - static_cast<size_t>(inputs_));
-  }
-  // A value of the dtype, or "" for none.
-  std::string ValueOf(DType type) {
-    std::vector<size_t> found;
-    for (size_t v = 0; v < types_.size(); ++v) {
-      if (types_[v] == type) found.push_back(v);
-    }
-    return found.empty() ? "" : Name(found[random_() % found.size()]);
-  }
-  std::string Literal(DType type) {
-    if (type == DType::kBool) return random_() % 2 ? "true" : "false";
-    if (!pointwise::IsFloatType(type)) return std::to_string(static_cast<int>(random_() % 9) - 4);
-    constexpr const char* kLiterals[] = {"0.1", "-2.5", "1e-30", "inf", "nan", "3", "-0", "1.0000001"};
-    return kLiterals[random_() % std::size(kLiterals)];
-  }
-  std::string Cast() {
-    const size_t value = random_() % types_.size();
-    const DType to = family_[random_() % family_.size()];
-    types_.push_back(to);
-    return std::string(NameOf(to)) + "(" + Name(value) + ")";
-  }
-
-  std::string Instruction() {
-    const auto code = static_cast<Code>(random_() % static_cast<uint64_t>(pointwise::kNumCodes));
-    const pointwise::CodeInfo& info = pointwise::InfoOf(code);
-    using Kind = pointwise::CodeKind;
-    if (info.kind == Kind::kCast || info.kind == Kind::kRandom) return Cast();
-    const DType type = info.kind == Kind::kLogic ? DType::kBool : types_[random_() % types_.size()];
-    const bool whole = type == DType::kI32 || type == DType::kI64;
-    const bool takes = info.kind == Kind::kLogic    ? true
-                       : info.kind == Kind::kFloat  ? pointwise::IsFloatType(type)
-                       : info.kind == Kind::kSelect ? type != DType::kU8
-                                                    : whole || pointwise::IsFloatType(type);
-    const std::string first = ValueOf(type);
-    if (!takes || first.empty()) return Cast();
-    std::string text = std::string(info.name) + "(";
-    int left = info.arity;
-    if (info.kind == Kind::kSelect) {
-      const std::string condition = ValueOf(DType::kBool);
-      if (condition.empty()) return Cast();
-      text += condition + ", ";
-      --left;
-    }
-    text += first;
-    for (; left > 1; --left) text += ", " + (random_() % 4 == 0 ? Literal(type) : ValueOf(type));
-    types_.push_back(info.kind == Kind::kCompare ? DType::kBool : type);
-    return text + ")";
-  }
-
-  std::mt19937_64 random_;
-  std::span<const DType> family_;
-  std::vector<DType> types_;
-  int inputs_ = 0;
-};
-
 // The text of instruction `i` alone: its operands are the inputs.
 std::string Alone(const Program& program, int i, std::vector<pointwise::Operand>* operands) {
   pointwise::Program one;
@@ -350,6 +267,38 @@ TEST(PointwiseTest, RandomNumbersDependOnSeedStreamAndPositionAlone) {
   EXPECT_NEAR(uniform / 20000, 0.5, 0.01);
 }
 
+// A row's draws come from its own seed: they stay when other rows join the batch, or when it is alone.
+TEST(PointwiseTest, RowsWithSeedsOfTheirOwnDrawWhatTheyDrawAlone) {
+  const char* text =
+      "float32 x0, int64 x1; v0 = normal(x1, 4); v1 = add(v0, x0); v2 = random_bits(x1, 9); return v1, v2";
+  for (const int64_t width : {1, 7, 130, 700}) {
+    Sample batch = Make(text, {{5, 3, width}}, 5);
+    TensorView seeds;
+    seeds.dtype = DType::kI64;
+    seeds.rank = 3;
+    seeds.sizes = {5, 1, 1};
+    seeds.MakeContiguous();
+    batch.call.Allocate(seeds, 0);
+    for (int i = 0; i < 5; ++i) seeds.Out<int64_t>()[i] = 1000 - i % 3;
+    batch.call.lists[0][1] = seeds;
+    EXPECT_EQ(CheckAll(Op(), batch.call), "") << width;
+    const Outputs got = RunSample(Op(), batch.call);
+    for (int64_t row = 0; row < 5; ++row) {
+      const auto alone = [&](TensorView view) {
+        view.data =
+            static_cast<std::byte*>(view.data) + static_cast<size_t>(row * (view.numel() / 5)) * SizeOf(view.dtype);
+        view.sizes[0] = 1;
+        view.MakeContiguous();
+        return view;
+      };
+      Sample one(text);
+      for (const TensorView& input : batch.call.lists[0]) one.call.lists[0].push_back(alone(input));
+      const Outputs want = RunSample(Op(), one.call);
+      for (size_t o = 0; o < 2; ++o) EXPECT_EQ(DifferentBits(alone(got.views[o]), want.views[o]), "") << width;
+    }
+  }
+}
+
 TEST(ProgramTest, TheTextOfAProgramIsItsOwn) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     Program program, again;
@@ -380,8 +329,9 @@ TEST(PointwiseTest, CallsThatTheProgramDoesNotFitAreRefused) {
   EXPECT_EQ(error({{DType::kF32, {3}}}), "strata::pointwise: inputs has 1 tensors, wanted 2 as the program says");
   EXPECT_EQ(error({{DType::kF64, {3}}, {DType::kI64, {}}}),
             "strata::pointwise: inputs[0] has dtype float64, wanted float32 as the program says");
-  EXPECT_EQ(error({{DType::kF32, {3}}, {DType::kI64, {3}}}),
-            "strata::pointwise: inputs[1] has shape [3], wanted one element: it is a seed");
+  EXPECT_EQ(error({{DType::kF32, {3, 2}}, {DType::kI64, {2}}}),
+            "strata::pointwise: inputs[1] has shape [2], wanted one element, or the leading dims of [3, 2] and ones: "
+            "it holds seeds");
 }
 
 }  // namespace

@@ -53,6 +53,9 @@ enum class Code : uint8_t {
   kErf,
   kNormalCdf,
   kSigmoid,
+  kSilu,
+  kGelu,
+  kGeluTanh,
   // -> bool
   kEq,
   kNe,
@@ -68,7 +71,7 @@ enum class Code : uint8_t {
   // any
   kSelect,
   kCast,
-  // an int64 input of one element and a stream -> int32, float32
+  // an int64 input of seeds and a stream -> int32, float32
   kRandomBits,
   kUniform,
   kNormal,
@@ -143,7 +146,7 @@ struct Program {
   std::array<Instruction, kMaxInstructions> code{};
   std::array<Constant, kMaxConstants> constants{};
   std::array<Operand, kMaxProgramOutputs> outputs{};  // results of instructions, each once
-  uint32_t seeds = 0;                                 // inputs that are seeds: int64, of one element
+  uint32_t seeds = 0;                                 // inputs that are seeds: int64, one for each block of rows
 
   Schedule schedule;
 

@@ -1,4 +1,5 @@
-// Random numbers on a tile of elements: a function of seed, stream and the element's position alone. Included once per
+// Random numbers on a tile of elements: a function of seed, stream and the element's position among those that share
+// the seed. Included once per
 // SIMD target.
 //
 //   const StepFn run = FindRandom(Code::kUniform);
@@ -11,6 +12,7 @@
 
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -29,9 +31,16 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr uint64_t kSecondWord = uint64_t{1} << 63;
 
 HWY_INLINE void FillBits(const pointwise::Tile& tile, uint64_t flip, size_t from, size_t count, uint32_t* out) {
-  const auto seed = static_cast<uint64_t>(*static_cast<const int64_t*>(tile.in[0]));
+  const auto* seeds = static_cast<const int64_t*>(tile.in[0]);
   const auto stream = static_cast<uint64_t>(*static_cast<const int64_t*>(tile.in[1])) ^ flip;
-  FillPhilox(seed, stream, tile.position + from, count, out);
+  size_t done = 0;
+  for (const size_t end = std::min(count, tile.drawn - std::min(tile.drawn, from)); done < end;) {
+    const uint64_t at = tile.position + from + done, within = at % tile.block;
+    const auto length = static_cast<size_t>(std::min<uint64_t>(end - done, tile.block - within));
+    FillPhilox(static_cast<uint64_t>(seeds[at / tile.block]), stream, within, length, out + done);
+    done += length;
+  }
+  std::fill(out + done, out + count, 0u);
 }
 
 inline void RandomBits(const pointwise::Tile& tile) {

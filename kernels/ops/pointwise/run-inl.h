@@ -268,6 +268,12 @@ class Runner {
       tile.in[a] = place.data;
       tile.mask[a] = place.mask;
     }
+    if (pointwise::InfoOf(step.code).kind == pointwise::CodeKind::kRandom) {
+      const TensorView& seeds = work_.inputs[static_cast<size_t>(step.in[0])];
+      tile.in[0] = seeds.data;
+      tile.drawn = count_;
+      tile.block = static_cast<uint64_t>(work_.broadcast.total / seeds.numel());
+    }
     tile.out = values_.places[static_cast<size_t>(step.out)].data;
     part.run_step(tile);
     auto* values = static_cast<float*>(tile.out);

@@ -49,7 +49,7 @@ bool Takes(const Instruction& in, int held) {
 int Weight(Code code) {
   const CodeKind kind = InfoOf(code).kind;
   if (kind == CodeKind::kRandom) return 24;
-  return code >= Code::kExp && code <= Code::kSigmoid ? 12 : code == Code::kPow ? 48 : 1;
+  return code >= Code::kExp && code <= Code::kGeluTanh ? 12 : code == Code::kPow ? 48 : 1;
 }
 
 class Scheduler {

@@ -158,6 +158,9 @@ STRATA_UNARY(TanhStep, Tanh(d, x))
 STRATA_UNARY(ErfStep, Erf(d, x))
 STRATA_UNARY(NormalCdfStep, NormalCdf(d, x))
 STRATA_UNARY(SigmoidStep, Sigmoid(d, x))
+STRATA_UNARY(SiluStep, Silu(d, x))
+STRATA_UNARY(GeluStep, Gelu(d, x))
+STRATA_UNARY(GeluTanhStep, GeluTanh(d, x))
 #undef STRATA_UNARY
 #undef STRATA_BINARY
 

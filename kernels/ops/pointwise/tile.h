@@ -24,8 +24,11 @@ struct Tile {
   std::array<const void*, 3> in;
   std::array<size_t, 3> mask;
   void* out;
-  size_t count;       // a multiple of kTileStep
-  uint64_t position;  // of the tile's first element in the output
+  size_t count;  // a multiple of kTileStep
+  // Of random numbers, whose in[0] has all seeds: elements that are no padding, the position of the first one in the
+  // output, elements that share a seed.
+  size_t drawn;
+  uint64_t position, block;
 };
 using StepFn = void (*)(const Tile&);
 

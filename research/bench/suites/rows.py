@@ -4,7 +4,8 @@ result that was made before. A rate counts each input read and each output writt
 import torch
 from torch.nn import functional as F
 
-from strata import ops
+from strata import ops, pointwise
+from strata.nn import functional as fused
 
 from .. import peers
 from ..case import Case, missing, skip
@@ -17,11 +18,12 @@ _LARGE, _SMALL = (4096, 4096), (64, 384)
 class _Work:
     """One function: how each side computes it, and how many tensors of the input's size it moves."""
 
-    def __init__(self, needs, ours, theirs, moved, tensors=1, moved_back=None, nodes=None, extra=()):
+    def __init__(self, needs, ours, theirs, moved, tensors=1, moved_back=None, nodes=None, extra=(), compare=None):
         self.needs, self.ours, self.theirs, self.nodes = needs, ours, theirs, nodes
         self.moved, self.moved_back = moved, moved_back
         self.tensors = tensors  # of the full shape; then come vectors of the row's length
         self.extra = extra
+        self.compare = compare
 
 
 def _norm(t):
@@ -31,6 +33,29 @@ def _norm(t):
 def _silu_mul(x, y):
     """A chain as one program of the pointwise operator."""
     return ops.pointwise([x, y], _SILU_MUL.format(str(x.dtype).removeprefix("torch.")))[0]
+
+
+def _chain(x, y):
+    """A longer one: select, square root, division."""
+    return torch.where(x > y, torch.exp(-x * x) * y + 0.5, torch.sqrt(x.abs() + 1) / (y * y + 1))
+
+
+def _dropout(x, seed):
+    return torch.where(pointwise.uniform(seed, 0) < 0.1, 0.0, x * (1 / 0.9))
+
+
+_FUSED_CHAIN, _FUSED_DROPOUT, _SEED = pointwise.fuse(_chain), pointwise.fuse(_dropout), torch.tensor(1)
+
+
+def _tensor(result):
+    return result[0] if isinstance(result, tuple) else result
+
+
+def _as_many_zeros(ours, theirs, side):
+    """Draws differ from side to side; how many are zero does not, by much."""
+    share = [float(_tensor(t).eq(0).double().mean()) for t in (ours, theirs)]
+    allowed = 0.01 + 3 / _tensor(ours).numel() ** 0.5
+    return "" if abs(share[0] - share[1]) < allowed else f"zeros: {share[0]:.3f} and {share[1]:.3f}"
 
 
 def _as_image(function):
@@ -116,6 +141,16 @@ _WORKS = {
         moved_back=4,
     ),
     "silu * y": _Work(("pointwise",), _silu_mul, lambda x, y: F.silu(x) * y, 3, tensors=2, moved_back=5),
+    "swiglu": _Work(("pointwise",), fused.swiglu, lambda x, y: F.silu(x) * y, 3, tensors=2, moved_back=5),
+    "pointwise chain": _Work(("pointwise",), _FUSED_CHAIN, _chain, 3, tensors=2, moved_back=5),
+    "dropout": _Work(
+        ("pointwise",),
+        lambda x: _FUSED_DROPOUT(x, _SEED),
+        lambda x: F.dropout(x, 0.1),
+        2,
+        moved_back=2,
+        compare=_as_many_zeros,
+    ),
     "cross_entropy": _Work(
         ("cross_entropy",),
         lambda x, t: ops.cross_entropy(x, t)[0],
@@ -157,6 +192,7 @@ def _forward(name, label, shape, dtype, options):
         bytes=size,
         roof="stream",
         dtype=str(dtype).removeprefix("torch."),
+        compare=work.compare,
     )
 
 
@@ -194,13 +230,16 @@ def _backward(name, label, shape, dtype, options):
         roof="stream",
         tolerance=tolerance,
         dtype=str(dtype).removeprefix("torch."),
+        compare=work.compare,
     )
 
 
 def _all(options):
     """(label, direction, name, shape, dtype)"""
     for dtype in (torch.float32,) if options.quick else (torch.float32, torch.bfloat16):
-        for shape in ((8, 16),) if options.tiny else (_LARGE, _SMALL):
+        # What bfloat16 gains is memory: small tensors would show the calls again.
+        large = (_LARGE,) if dtype == torch.bfloat16 else (_LARGE, _SMALL)
+        for shape in ((8, 16),) if options.tiny else large:
             for name, work in _WORKS.items():
                 yield f"{name} {shape[0]}x{shape[1]}", _forward, name, shape, dtype
                 if work.moved_back:
