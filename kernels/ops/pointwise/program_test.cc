@@ -18,8 +18,8 @@ TEST(ProgramTest, ErrorsNameTheInstruction) {
   const std::string in = "float32 x0, bfloat16 x1; ";
   EXPECT_EQ(ErrorOf(in + "v0 = add(x0, x1); return v0"),
             "program: instruction 0, \"v0 = add(x0, x1)\": operands of float32 and bfloat16: a cast is wanted");
-  EXPECT_EQ(ErrorOf(in + "v0 = exp(x0); v1 = gelu(v0); return v1"),
-            "program: instruction 1, \"v1 = gelu(v0)\": no operation is named \"gelu\"");
+  EXPECT_EQ(ErrorOf(in + "v0 = exp(x0); v1 = gulu(v0); return v1"),
+            "program: instruction 1, \"v1 = gulu(v0)\": no operation is named \"gulu\"");
   EXPECT_EQ(ErrorOf(in + "v0 = exp(v0); return v0"),
             "program: instruction 0, \"v0 = exp(v0)\": v0 is not defined before it");
   EXPECT_EQ(ErrorOf(in + "v0 = exp(x7); return v0"),
