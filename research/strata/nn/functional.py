@@ -8,23 +8,9 @@ float32, bfloat16, float16 and float64. Narrow dtypes are computed in float32 an
 import torch
 
 from .. import ops
-from ..pointwise import fma, fuse, maximum, wide
+from ..pointwise import fuse, wide
 
 __all__ = ["gated_linear", "geglu", "gelu", "mish", "relu", "sigmoid", "silu", "softplus", "swiglu", "tanh"]
-
-
-def _silu(f):
-    # As the fused activation of a linear layer computes it.
-    return f / (1 + torch.exp(-f))
-
-
-def _gelu_tanh(f):
-    inner = fma(f * f * f, 0.044715, f)
-    return 0.5 * f * (1 + torch.tanh(inner * 0.79788456080286535588))
-
-
-def _softplus(f):
-    return maximum(f, 0.0) + torch.log1p(torch.exp(-abs(f)))
 
 
 @fuse
@@ -36,56 +22,54 @@ def relu(x):
 @fuse
 def sigmoid(x):
     """1 / (1 + e^-x)"""
-    return torch.sigmoid(x)
+    return torch.sigmoid(wide(x)).to(x.dtype)
 
 
 @fuse
 def tanh(x):
     """The hyperbolic tangent."""
-    return torch.tanh(x)
+    return torch.tanh(wide(x)).to(x.dtype)
 
 
 @fuse
 def silu(x):
     """x * sigmoid(x)"""
-    return _silu(wide(x)).to(x.dtype)
+    return torch.nn.functional.silu(wide(x)).to(x.dtype)
 
 
 @fuse
 def softplus(x):
     """log(1 + e^x)"""
-    return _softplus(wide(x)).to(x.dtype)
+    return torch.nn.functional.softplus(wide(x)).to(x.dtype)
 
 
 @fuse
 def mish(x):
     """x * tanh(softplus(x))"""
     f = wide(x)
-    return (f * torch.tanh(_softplus(f))).to(x.dtype)
+    return (f * torch.tanh(torch.nn.functional.softplus(f))).to(x.dtype)
 
 
 @fuse
 def swiglu(gate, up):
     """silu(gate) * up"""
-    return (_silu(wide(gate)) * wide(up)).to(gate.dtype)
+    return (torch.nn.functional.silu(wide(gate)) * wide(up)).to(gate.dtype)
 
 
 @fuse
 def geglu(gate, up):
     """gelu(gate) * up"""
-    f = wide(gate)
-    return (f * torch.special.ndtr(f) * wide(up)).to(gate.dtype)
+    return (torch.nn.functional.gelu(wide(gate)) * wide(up)).to(gate.dtype)
 
 
 @fuse
 def _gelu_exact(x):
-    f = wide(x)
-    return (f * torch.special.ndtr(f)).to(x.dtype)
+    return torch.nn.functional.gelu(wide(x)).to(x.dtype)
 
 
 @fuse
 def _gelu_by_tanh(x):
-    return _gelu_tanh(wide(x)).to(x.dtype)
+    return torch.nn.functional.gelu(wide(x), approximate="tanh").to(x.dtype)
 
 
 def gelu(x, approximate="none"):

@@ -114,6 +114,23 @@ class _Rules:
     def sigmoid(self, g, out, a):
         return (self.n("mul", g, self.n("mul", self.n("sub", 1.0, out), out)),)
 
+    def silu(self, g, out, a):
+        n, s = self.n, self.n("sigmoid", a)
+        return (n("mul", g, n("mul", n("add", n("mul", n("sub", 1.0, s), a), 1.0), s)),)
+
+    def gelu(self, g, out, a):
+        n = self.n
+        (bell,) = self.normal_cdf(a, None, a)
+        return (n("mul", g, n("add", bell, n("normal_cdf", a))),)
+
+    def gelu_tanh(self, g, out, a):
+        # u = sqrt(2 / pi) (a + 0.044715 a^3), s = 1 / (1 + e^-2u): s + a s (1 - s) 2 u'
+        n, double = self.n, 2 * math.sqrt(2 / math.pi)
+        square = n("mul", a, a)
+        s = n("sigmoid", n("mul", n("mul", n("fma", square, 0.044715, 1.0), a), double))
+        steep = n("mul", n("fma", square, 3 * 0.044715, 1.0), double)
+        return (n("mul", g, n("fma", n("mul", n("mul", n("sub", 1.0, s), s), a), steep, s)),)
+
     def select(self, g, out, condition, a, b):
         return None, self.n("select", condition, g, 0.0), self.n("select", condition, 0.0, g)
 
@@ -130,7 +147,8 @@ class _Slopes:
     before, where the chain rule would add up a product for every way through the function."""
 
     _RULES = {"add", "sub", "mul", "div", "neg", "abs", "fma", "reciprocal", "sqrt", "rsqrt", "exp", "expm1", "log",
-              "log1p", "sin", "cos", "tanh", "erf", "normal_cdf", "sigmoid", "cast"}  # fmt: skip
+              "log1p", "sin", "cos", "tanh", "erf", "normal_cdf", "sigmoid", "silu", "gelu",
+              "gelu_tanh", "cast"}  # fmt: skip
     _MOST = 16  # steps of such a function
 
     def __init__(self, graph, order):
@@ -176,18 +194,9 @@ class _Slopes:
             return None
         value, steps = found
         try:
-            return value, self._silu(node, value) or self._forward(value, steps)
+            return value, self._forward(value, steps)
         except _Curved:
             return None
-
-    def _silu(self, node, value):
-        """x / (1 + e^-x), whose exponential may be infinite."""
-        n, x = self.graph.node, value
-        total = n("add", 1.0, n("exp", n("neg", x))), n("add", n("exp", n("neg", x)), 1.0)
-        if node.op != "div" or node.args[0] is not x or not any(node.args[1] is t for t in total):
-            return None
-        sigmoid = n("reciprocal", node.args[1])
-        return n("mul", n("add", n("mul", n("sub", 1.0, sigmoid), x), 1.0), sigmoid)
 
     def _forward(self, value, steps):
         slopes = {id(value): 1.0}

@@ -7,7 +7,7 @@ import torch
 from ._graph import Graph
 
 _FLOAT = {"div", "pow", "floor", "ceil", "round", "trunc", "reciprocal", "sqrt", "rsqrt", "exp", "expm1", "log",
-          "log1p", "sin", "cos", "tanh", "erf", "normal_cdf", "sigmoid"}  # fmt: skip
+          "log1p", "sin", "cos", "tanh", "erf", "normal_cdf", "sigmoid", "silu", "gelu", "gelu_tanh"}  # fmt: skip
 
 
 class Value:
@@ -105,8 +105,25 @@ def _clamp(x, min=None, max=None):
     return x if max is None else _where(x > max, max, x)
 
 
-def _relu(x):
+def _relu(x, inplace=False):
     return _where(x <= 0, 0.0, x)
+
+
+def _silu(x, inplace=False):
+    return _apply(x._graph, "silu", x)
+
+
+def _gelu(x, approximate="none"):
+    return _apply(x._graph, "gelu_tanh" if approximate == "tanh" else "gelu", x)
+
+
+def _softplus(x):
+    return maximum(x, 0.0) + torch.log1p(torch.exp(-abs(x)))
+
+
+def _scaled_log(x, base):
+    # Dividing gives a whole number for every power of the base; multiplying does not.
+    return torch.log(x) / math.log(base)
 
 
 def wide(x):
@@ -145,11 +162,14 @@ _NAMES = {
     "absolute": "abs", "sign": "sign", "floor": "floor", "ceil": "ceil", "round": "round", "trunc": "trunc",
     "reciprocal": "reciprocal", "sqrt": "sqrt", "rsqrt": "rsqrt", "exp": "exp", "expm1": "expm1", "log": "log",
     "log1p": "log1p", "sin": "sin", "cos": "cos", "tanh": "tanh", "erf": "erf", "sigmoid": "sigmoid",
-    "special_ndtr": "normal_cdf", "special_expit": "sigmoid", "eq": "eq", "ne": "ne", "lt": "lt", "le": "le",
-    "gt": "gt", "ge": "ge", "logical_and": "and", "logical_or": "or", "logical_xor": "xor", "logical_not": "not",
+    "special_ndtr": "normal_cdf", "special_expit": "sigmoid", "eq": "eq", "ne": "ne",
+    "lt": "lt", "le": "le", "gt": "gt", "ge": "ge", "logical_and": "and", "logical_or": "or", "logical_xor": "xor",
+    "logical_not": "not",
 }  # fmt: skip
 _FUNCTIONS = {name: _function(op) for name, op in _NAMES.items()} | {
-    "pow": _power, "where": _where, "clamp": _clamp, "relu": _relu, "square": lambda x: x * x,
+    "pow": _power, "where": _where, "clamp": _clamp, "relu": _relu, "square": lambda x: x * x, "silu": _silu,
+    "gelu": _gelu, "softplus": _softplus, "exp2": lambda x: _power(2.0, x), "log2": lambda x: _scaled_log(x, 2),
+    "log10": lambda x: _scaled_log(x, 10),
 }  # fmt: skip
 
 

@@ -86,6 +86,23 @@ def test_a_fused_function_gives_what_it_gives_on_tensors():
     assert torch.equal(narrow, (x.bfloat16() + y.bfloat16()) * x.bfloat16() - y.bfloat16())
 
 
+def test_logarithms_and_powers_of_two_and_ten():
+    x = torch.tensor([0.5, 1.0, 2.0, 8.0, 100.0, 1024.0])
+    two, ten, power = pointwise.fuse(lambda a: (torch.log2(a), torch.log10(a), torch.exp2(torch.log2(a))))(x)
+    torch.testing.assert_close(two, torch.log2(x))
+    torch.testing.assert_close(ten, torch.log10(x))
+    torch.testing.assert_close(power, x)
+    assert two[3] == 3 and ten[4] == 2
+
+
+def test_a_sequence_with_its_own_seed_is_dropped_out_as_it_is_alone():
+    dropout = pointwise.fuse(lambda a, seed: torch.where(pointwise.uniform(seed, 0) < 0.25, 0.0, a))
+    x, seeds = torch.ones(4, 7, 33), torch.tensor([5, 9, 5, 2]).view(4, 1, 1)
+    batch = dropout(x, seeds)
+    assert torch.equal(batch[1:2], dropout(x[1:2], seeds[1:2])) and torch.equal(batch[0], batch[2])
+    assert not torch.equal(batch[0], batch[1])
+
+
 def test_dtypes_are_promoted_as_in_pytorch():
     x, n, m = torch.randn(7), torch.arange(7), torch.arange(7) > 3
     for function in (lambda a, b, c: a + b, lambda a, b, c: b / 2, lambda a, b, c: b + 1.5, lambda a, b, c: b * b + b,
