@@ -56,12 +56,15 @@ void Bf16Product(const OpContext& context, const DotKernel& kernel, Bf16Shape sh
   const auto pack_b = [&](size_t column, size_t first, size_t steps, uint32_t* to) {
     PackB(b, shape, column, first, steps, to);
   };
-  DotGemm(context, kernel, dot, {pack_a, static_cast<const uint32_t*>(packed), pack_b, /*init=*/nullptr, finish, out},
+  const bool in_order = b.row_stride == 1 && b.column_stride == shape.k;
+  DotGemm(context, kernel, dot,
+          {pack_a, static_cast<const uint32_t*>(packed), pack_b, /*init=*/nullptr, finish, out,
+           DotPlainB{in_order ? b.data : nullptr, shape.k * kBytes}},
           context.workspace);
 }
 
 size_t Bf16ProductBytes(const DotKernel& kernel, Bf16Shape shape, bool packed, int num_threads) {
-  return PlanDot(InSteps(shape), packed, kernel, num_threads).bytes();
+  return DotGemmBytes(InSteps(shape), packed, kernel, num_threads);
 }
 
 void PackBf16(Bf16Shape shape, Bf16Matrix b, void* out) {

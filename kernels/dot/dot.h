@@ -43,6 +43,8 @@ struct DotTile {
   size_t sums_row;      // from one row to the next
 };
 
+struct DotRows;  // of a few rows: dot_rows.h
+
 // What an instruction set brings.
 struct DotKernel {
   size_t tile_rows;  // the most rows of a tile
@@ -55,6 +57,9 @@ struct DotKernel {
   bool unsigned_a = false;
   // Rows of A that are packed at a time: they stay in the second-level cache beside a panel of B.
   size_t group_rows = 96;
+  // For a few rows, with B as it lies in memory (dot_rows.h), A in turns of `run_steps`; nullptr: there is none.
+  void (*rows)(const DotRows& product, size_t column, size_t columns, uint32_t* sums) = nullptr;
+  size_t run_steps = 16;
 };
 
 // The kernels of this build. REQUIRES: the processor has the instructions (kernels/base/cpu_features.h).

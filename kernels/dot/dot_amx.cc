@@ -3,6 +3,7 @@
 // bfloat16 (TDPBF16PS): k is cut into groups of 32, padded with zeros; a group's products are summed by the
 // instruction, in an order of its own that depends on nothing else, and added to the output's sum, group by group.
 // Rounded to nearest even, denormals are zero.
+#include "kernels/dot/dot_rows.h"
 #include "kernels/dot/x86.h"
 
 HWY_PUSH_ATTRIBUTES(STRATA_AVX512 ",amx-tile,amx-int8,amx-bf16")
@@ -119,12 +120,13 @@ HWY_POP_ATTRIBUTES
 namespace strata {
 
 const DotKernel& Bf16AmxKernel() {
-  static constexpr DotKernel kKernel = {2 * kHalf, Tile<Bf16>};
+  static constexpr DotKernel kKernel = {.tile_rows = 2 * kHalf, .tile = Tile<Bf16>};
   return kKernel;
 }
 
 const DotKernel& Int8AmxKernel() {
-  static constexpr DotKernel kKernel = {2 * kHalf, Tile<Int8>};
+  // Processors with AMX have AVX512-VNNI.
+  static constexpr DotKernel kKernel = {.tile_rows = 2 * kHalf, .tile = Tile<Int8>, .rows = Int8VnniRows};
   return kKernel;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/dot/dot_rows.h"
+
 namespace strata {
 namespace {
 
@@ -122,12 +124,21 @@ class DotPart {
 void DotGemm(const OpContext& context, const DotKernel& kernel, DotShape shape, const DotOperands& operands,
              std::byte* workspace) {
   if (shape.m == 0 || shape.n == 0) return;
+  if (operands.plain_b.data != nullptr && kernel.rows != nullptr &&
+      DotReadsPlain(shape.m, operands.packed_b != nullptr)) {
+    return DotFewRows(context, kernel, shape, operands, workspace);
+  }
   const DotPlan plan = PlanDot(shape, operands.packed_b != nullptr, kernel, context.parallel->num_threads());
   const auto run = [&](int part) {
     DotPart(kernel, shape, plan, operands, static_cast<size_t>(part), workspace).Run();
   };
   if (plan.parts() == 1) return run(0);
   context.parallel->Run(static_cast<int>(plan.parts()), run);
+}
+
+size_t DotGemmBytes(DotShape shape, bool packed, const DotKernel& kernel, int num_threads) {
+  const size_t bytes = PlanDot(shape, packed, kernel, num_threads).bytes();
+  return DotReadsPlain(shape.m, packed) ? std::max(bytes, DotFewRowsBytes(shape)) : bytes;
 }
 
 }  // namespace strata

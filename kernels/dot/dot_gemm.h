@@ -28,6 +28,12 @@ struct DotOutput {
   size_t row_bytes, element;
 };
 
+// B as it lies in memory, if each column's `bytes` follow the last one's; data nullptr: in another way.
+struct DotPlainB {
+  const void* data = nullptr;
+  size_t bytes = 0;
+};
+
 struct DotOperands {
   // Writes rows [row, row + rows) of A at all steps, rows kRowSteps apart and blocks `block` apart (dot.h). What lies
   // between a block's steps and the next row is pack_a's own, for finish to see.
@@ -41,11 +47,13 @@ struct DotOperands {
   // Called for every output once, from several threads.
   FunctionRef<void(const DotSums& sums)> finish;
   DotOutput out;
+  DotPlainB plain_b = {};
 };
 
-// REQUIRES: context.workspace has PlanDot(shape, packed_b != nullptr, kernel, threads).bytes() bytes from
-// `workspace` on.
+// REQUIRES: context.workspace has DotGemmBytes(shape, packed_b != nullptr, kernel, threads) bytes from `workspace` on.
 void DotGemm(const OpContext& context, const DotKernel& kernel, DotShape shape, const DotOperands& operands,
              std::byte* workspace);
+
+size_t DotGemmBytes(DotShape shape, bool packed, const DotKernel& kernel, int num_threads);
 
 }  // namespace strata

@@ -2,6 +2,7 @@
 #include "kernels/dot/x86.h"
 
 HWY_PUSH_ATTRIBUTES("avx2")
+#include "kernels/dot/rows_int8-inl.h"
 #include "kernels/dot/tile_int8_avx2-inl.h"
 
 namespace strata {
@@ -32,14 +33,30 @@ struct Int8Avx2 {
   }
 };
 
+// vpmaddubsw of |weight| <= 128 and +-a, |a| <= 127: two products are at most 32,512, so nothing saturates.
+struct Int8Avx2Row : Rows256 {
+  static constexpr uint32_t kOffset = 0;
+  STRATA_DOT_INLINE static Vec Weights(Vec b) { return b; }
+  STRATA_DOT_INLINE static Vec Add(Vec sum, Vec weights, Vec a) {
+    const Vec pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(a, weights));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  }
+};
+
 }  // namespace
+
+void Int8Avx2Rows(const DotRows& product, size_t column, size_t columns, uint32_t* sums) {
+  RowsInt8<Int8Avx2Row>(product, column, columns, sums);
+}
+
 }  // namespace strata
 HWY_POP_ATTRIBUTES
 
 namespace strata {
 
 const DotKernel& Int8Avx2Kernel() {
-  static constexpr DotKernel kKernel = {Int8Avx2::kTileRows, TileInt8<Int8Avx2>};
+  static constexpr DotKernel kKernel = {
+      .tile_rows = Int8Avx2::kTileRows, .tile = TileInt8<Int8Avx2>, .rows = Int8Avx2Rows};
   return kKernel;
 }
 

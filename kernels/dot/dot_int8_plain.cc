@@ -1,7 +1,7 @@
 // int8 in plain C++: any processor, the same bits.
 #include <algorithm>
 
-#include "kernels/dot/dot.h"
+#include "kernels/dot/dot_rows.h"
 
 namespace strata {
 namespace {
@@ -29,7 +29,7 @@ void Tile(const DotTile& tile, size_t rows, size_t) {
 }  // namespace
 
 const DotKernel& Int8PlainKernel() {
-  static constexpr DotKernel kKernel = {8, Tile};
+  static constexpr DotKernel kKernel = {.tile_rows = 8, .tile = Tile, .rows = Int8PlainRows};
   return kKernel;
 }
 

@@ -2,6 +2,7 @@
 #include "kernels/dot/x86.h"
 
 HWY_PUSH_ATTRIBUTES(STRATA_AVX512 ",avx512vnni")
+#include "kernels/dot/rows_int8-inl.h"
 #include "kernels/dot/tile_avx512-inl.h"
 
 namespace strata {
@@ -15,19 +16,48 @@ struct Int8Vnni {
   STRATA_DOT_INLINE static Sum Add(Sum sum, __m512i a, __m512i b) { return _mm512_dpbusd_epi32(sum, a, b); }
 };
 
+// The weight is the unsigned side: 128 is added to it.
+struct Int8VnniRow {
+  using Vec = __m512i;
+  static constexpr size_t kBytes = 64, kSums = 24;
+  static constexpr uint32_t kOffset = 128;
+  STRATA_DOT_INLINE static Vec Ones() { return _mm512_set1_epi8(1); }
+  STRATA_DOT_INLINE static Vec Zero() { return _mm512_setzero_si512(); }
+  STRATA_DOT_INLINE static Vec Read(const int8_t* p) { return _mm512_loadu_si512(p); }
+  STRATA_DOT_INLINE static Vec ReadN(const int8_t* p, size_t n) {
+    return _mm512_maskz_loadu_epi8((__mmask64{1} << n) - 1, p);
+  }
+  STRATA_DOT_INLINE static Vec Weights(Vec b) { return _mm512_xor_si512(b, _mm512_set1_epi8(-128)); }
+  STRATA_DOT_INLINE static Vec Add(Vec sum, Vec weights, Vec a) { return _mm512_dpbusd_epi32(sum, weights, a); }
+  STRATA_DOT_INLINE static int32_t Fold(Vec v) { return _mm512_reduce_add_epi32(v); }
+};
+
 }  // namespace
+
+void Int8VnniRows(const DotRows& product, size_t column, size_t columns, uint32_t* sums) {
+  RowsInt8<Int8VnniRow>(product, column, columns, sums);
+}
+
 }  // namespace strata
 HWY_POP_ATTRIBUTES
 
 namespace strata {
 
 const DotKernel& Int8VnniKernel() {
-  static constexpr DotKernel kKernel = {kAvx512TileRows, TileAvx512<Int8Vnni>, Avx512TilePanels, /*unsigned_a=*/true};
+  static constexpr DotKernel kKernel = {.tile_rows = kAvx512TileRows,
+                                        .tile = TileAvx512<Int8Vnni>,
+                                        .tile_panels = Avx512TilePanels,
+                                        .unsigned_a = true,
+                                        .rows = Int8VnniRows};
   return kKernel;
 }
 const DotKernel& Int8VnniWideKernel() {
-  static constexpr DotKernel kKernel = {kAvx512TileRows, TileAvx512<Int8Vnni>, Avx512TilePanels, /*unsigned_a=*/true,
-                                        /*group_rows=*/240};
+  static constexpr DotKernel kKernel = {.tile_rows = kAvx512TileRows,
+                                        .tile = TileAvx512<Int8Vnni>,
+                                        .tile_panels = Avx512TilePanels,
+                                        .unsigned_a = true,
+                                        .group_rows = 240,
+                                        .rows = Int8VnniRows};
   return kKernel;
 }
 

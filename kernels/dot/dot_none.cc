@@ -6,7 +6,7 @@
 namespace strata {
 namespace {
 
-constexpr DotKernel kNone = {1, nullptr, nullptr};
+constexpr DotKernel kNone = {.tile_rows = 1, .tile = nullptr};
 
 }  // namespace
 

@@ -2,46 +2,13 @@
 #include "kernels/dot/x86.h"
 
 HWY_PUSH_ATTRIBUTES(STRATA_AVX512)
+#include "kernels/dot/transpose_avx512-inl.h"
 
 namespace strata {
 namespace {
 
 constexpr size_t kLanes = 16;
 
-// Sixteen vectors of sixteen steps, transposed.
-STRATA_DOT_INLINE void Transpose(__m512i (&v)[kLanes]) {
-  __m512i t[kLanes];
-#pragma GCC unroll 8
-  for (size_t i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
-  }
-#pragma GCC unroll 4
-  for (size_t i = 0; i < 16; i += 4) {
-    v[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    v[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    v[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    v[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  // v[4 g + j] has in its quarter q the step 4 q + j of the rows 4 g to 4 g + 3.
-#pragma GCC unroll 4
-  for (size_t j = 0; j < 4; ++j) {
-    t[j] = _mm512_shuffle_i32x4(v[j], v[4 + j], 0x88);
-    t[4 + j] = _mm512_shuffle_i32x4(v[8 + j], v[12 + j], 0x88);
-    t[8 + j] = _mm512_shuffle_i32x4(v[j], v[4 + j], 0xdd);
-    t[12 + j] = _mm512_shuffle_i32x4(v[8 + j], v[12 + j], 0xdd);
-  }
-#pragma GCC unroll 4
-  for (size_t j = 0; j < 4; ++j) {
-    v[j] = _mm512_shuffle_i32x4(t[j], t[4 + j], 0x88);
-    v[8 + j] = _mm512_shuffle_i32x4(t[j], t[4 + j], 0xdd);
-    v[4 + j] = _mm512_shuffle_i32x4(t[8 + j], t[12 + j], 0x88);
-    v[12 + j] = _mm512_shuffle_i32x4(t[8 + j], t[12 + j], 0xdd);
-  }
-}
-
-// The first n of 64 bytes; n may be more.
-STRATA_DOT_INLINE __mmask64 FirstBytes(size_t n) { return n >= 64 ? ~__mmask64{0} : (__mmask64{1} << n) - 1; }
 STRATA_DOT_INLINE __mmask32 FirstWords(size_t n) { return n >= 32 ? ~__mmask32{0} : (__mmask32{1} << n) - 1; }
 
 // Steps s of the columns [first, first + 32) of two rows of k: the pairs of columns 0-15 and of 16-31.

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <mutex>
 #include <random>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "kernels/base/thread_pool.h"
 #include "kernels/dot/dot_gemm.h"
 #include "kernels/dot/dot_pack.h"
+#include "kernels/dot/dot_rows.h"
 
 namespace strata {
 namespace {
@@ -76,6 +78,49 @@ TEST(DotTest, TallTilesAndShortOnesAgreeInEveryShape) {
             ASSERT_EQ(got[i], want) << m << " " << n << " " << k << " at " << i;
           }
         }
+      }
+    }
+  }
+}
+
+TEST(DotTest, AFewRowsOfAPlainWeightGiveExactSums) {
+  std::vector<const DotKernel*> kernels = {&Int8PlainKernel()};
+  if (Cpu().avx2) kernels.push_back(&Int8Avx2Kernel());
+  if (Cpu().avx_vnni) kernels.push_back(&Int8AvxVnniKernel());
+  if (Cpu().avx512_vnni) kernels.push_back(&Int8VnniKernel());
+  const size_t n = 70;
+  for (const size_t k : {1u, 31u, 64u, 300u, 2100u}) {
+    std::vector<int8_t> w = Bytes(n * k, 2);
+    std::fill(w.begin(), w.begin() + static_cast<ptrdiff_t>(k), -128);
+    for (size_t m = 1; m <= kDotFewRows; ++m) {
+      std::vector<int8_t> x = Bytes(m * k, 1);
+      for (int8_t& v : x) v = std::max<int8_t>(v, -127);
+      std::fill(x.begin(), x.begin() + static_cast<ptrdiff_t>(k), 127);
+      const DotShape shape{m, n, DotSteps(k, 4)};
+      for (const DotKernel* kernel : kernels) {
+        ThreadPool pool(2);
+        const OpContext context{.parallel = &pool};
+        AlignedBuffer workspace(DotFewRowsBytes(shape));
+        size_t outputs = 0;
+        const auto pack_a = [&](size_t row, size_t rows, uint32_t* out, size_t block) {
+          PackRows(x.data() + row * k, k, rows, k, shape.steps, out, block);
+        };
+        const auto pack_b = [](size_t, size_t, size_t, uint32_t*) { FAIL() << "packed"; };
+        std::mutex mutex;
+        const auto finish = [&](const DotSums& sums) {
+          const std::lock_guard lock(mutex);
+          outputs += sums.rows * sums.columns;
+          for (size_t r = 0; r < sums.rows; ++r) {
+            for (size_t c = 0; c < sums.columns; ++c) {
+              int32_t want = 0;
+              for (size_t j = 0; j < k; ++j) want += x[r * k + j] * w[(sums.column + c) * k + j];
+              EXPECT_EQ(static_cast<int32_t>(sums.sums[r * sums.stride + c]), want) << m << " " << k;
+            }
+          }
+        };
+        DotGemm(context, *kernel, shape, {pack_a, nullptr, pack_b, nullptr, finish, {}, {w.data(), k}},
+                workspace.data());
+        EXPECT_EQ(outputs, m * n);
       }
     }
   }

@@ -298,13 +298,14 @@ struct GemmJob {
         partial.Load(0, p * kPanel, shape.m, columns, sums);
         PackPiece(p, 0, shape.k, piece_space);
         GemmTile<kRows>(row_space, piece_space, shape.k, false, sums);
-      } else if (packed != nullptr) {
-        GemmTile<kRows>(row_space, packed + p * kPanel * shape.k, shape.k, true, sums);
       } else if (b.row_stride == 1) {
+        // Rather than panels: those are one stream, which memory delivers slower than several rows side by side.
         for (size_t c = 0; c < columns; c += hn::MaxLanes(d)) {
           DotColumns<kRows>(d, row_space, b.data + (p * kPanel + c) * b.column_stride, b.column_stride,
                             std::min(columns - c, hn::MaxLanes(d)), shape.k, sums + c, kPanel);
         }
+      } else if (packed != nullptr) {
+        GemmTile<kRows>(row_space, packed + p * kPanel * shape.k, shape.k, true, sums);
       } else if (b.column_stride == 1 && columns == kPanel) {
         DotRows<kRows, kPanel / hn::MaxLanes(d)>(d, row_space, b.data + p * kPanel, b.row_stride, shape.k, sums,
                                                  kPanel);

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include "kernels/core/scalar.h"
 #include "kernels/simd/row-inl.h"
@@ -23,12 +24,38 @@ HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
+// Numbers of T that lie in one of F: two halves in a float, else one.
+template <class F, class T>
+inline constexpr size_t kParts = sizeof(F) / sizeof(T);
+
+// Number `part` of each word, the lower half first, in full width.
+template <class T, class D>
+HWY_INLINE hn::Vec<D> PartOf([[maybe_unused]] D d, hn::Vec<D> words, [[maybe_unused]] size_t part) {
+  if constexpr (std::is_same_v<T, BF16>) {
+    const hn::RebindToUnsigned<D> du;
+    const auto u = hn::BitCast(du, words);
+    return hn::BitCast(d, part == 0 ? hn::ShiftLeft<16>(u) : hn::And(u, hn::Set(du, 0xffff0000u)));
+  } else if constexpr (std::is_same_v<T, F16>) {
+    const hn::RebindToUnsigned<D> du;
+    const hn::Rebind<uint16_t, D> d16;
+    const hn::Rebind<hwy::float16_t, D> half;
+    const auto u = hn::BitCast(du, words);
+    return hn::PromoteTo(d, hn::BitCast(half, hn::TruncateTo(d16, part == 0 ? u : hn::ShiftRight<16>(u))));
+  } else {
+    return words;
+  }
+}
+
+// How far ahead the rows of B are asked for, into the second-level cache: rows are often a power of two apart, so that
+// these lines would push each other out of the first. Processors follow 16 rows at a time, but not across pages.
+inline constexpr size_t kRowsAheadBytes = 1024;
+
 // Up to a vector of outputs: sums[r * stride + j] = sum over k of a[k * kRows + r] * b[j * across + k] for j < count.
-// Squares of B are turned in registers.
+// Squares of words of B are turned in registers.
 template <size_t kRows, class D, class T, class F>
 HWY_NOINLINE void DotColumns(D d, const F* HWY_RESTRICT a, const T* HWY_RESTRICT b, size_t across, size_t count,
                              size_t k, F* HWY_RESTRICT sums, size_t stride) {
-  constexpr size_t kLanes = hn::MaxLanes(D());
+  constexpr size_t kLanes = hn::MaxLanes(D()), kStep = kLanes * kParts<F, T>, kAhead = kRowsAheadBytes / sizeof(T);
   const T* from[kLanes];
   for (size_t j = 0; j < kLanes; ++j) from[j] = b + std::min(j, count - 1) * across;
   hn::Vec<D> total[kRows];
@@ -39,15 +66,25 @@ HWY_NOINLINE void DotColumns(D d, const F* HWY_RESTRICT a, const T* HWY_RESTRICT
     STRATA_UNROLL
     for (size_t r = 0; r < kRows; ++r) acc[r] = hn::Zero(d);
     size_t i = block;
-    for (; i + kLanes <= end; i += kLanes) {
+    for (; i + kStep <= end; i += kStep) {
+      // At the end of these rows the next ones follow; past the last of all nothing happens.
+      const size_t ahead = i + kAhead < k ? i + kAhead : i + kAhead - k + kLanes * across;
       hn::Vec<D> v[kLanes];
       STRATA_UNROLL
-      for (size_t j = 0; j < kLanes; ++j) v[j] = Read(d, from[j] + i);
+      for (size_t j = 0; j < kLanes; ++j) {
+        __builtin_prefetch(from[j] + ahead, /*rw=*/0, /*locality=*/2);
+        v[j] = hn::LoadU(d, reinterpret_cast<const F*>(from[j] + i));
+      }
       TransposeSquare(d, v);
       STRATA_UNROLL
       for (size_t j = 0; j < kLanes; ++j) {
         STRATA_UNROLL
-        for (size_t r = 0; r < kRows; ++r) acc[r] = hn::MulAdd(hn::Set(d, a[(i + j) * kRows + r]), v[j], acc[r]);
+        for (size_t part = 0; part < kParts<F, T>; ++part) {
+          const auto column = PartOf<T>(d, v[j], part);
+          const F* at = a + (i + j * kParts<F, T> + part) * kRows;
+          STRATA_UNROLL
+          for (size_t r = 0; r < kRows; ++r) acc[r] = hn::MulAdd(hn::Set(d, at[r]), column, acc[r]);
+        }
       }
     }
     for (; i < end; ++i) {

@@ -89,6 +89,11 @@ HWY_INLINE hn::Vec<D> Read(D d, const BF16* p) {
   return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(du, hn::LoadU(d16, reinterpret_cast<const uint16_t*>(p)))));
 }
 template <class D>
+HWY_INLINE hn::Vec<D> Read(D d, const F16* p) {
+  const hn::Rebind<hwy::float16_t, D> d16;
+  return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(p)));
+}
+template <class D>
 HWY_INLINE void Write(hn::Vec<D> v, D d, hn::TFromD<D>* p) {
   hn::StoreU(v, d, p);
 }

@@ -96,8 +96,8 @@ void PrepareWeight(const TensorView& weight, void* out) {
 // Few and tens of rows read the plain weight as fast as they would the panels.
 bool PreparedPays(const Call& call) {
   const GemmShape shape = Products::Shape(call.inputs[0], call.inputs[1]);
-  return DotPanels(call.inputs[1]) || (shape.m > kFewRows && (call.inputs[0].dtype == DType::kBF16 ||
-                                                              !ReadsPlain(shape, Element(call.inputs[0].dtype))));
+  if (shape.m <= kFewRows) return false;
+  return call.inputs[0].dtype == DType::kBF16 || !ReadsPlain(shape, Element(call.inputs[0].dtype));
 }
 
 constexpr DTypeSet kBf16 = SetOf(DType::kBF16);

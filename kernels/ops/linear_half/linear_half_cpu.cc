@@ -9,6 +9,7 @@
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/linear_half/linear_half.h"
 #include "kernels/simd/activation-inl.h"
+#include "kernels/simd/gemm-inl.h"
 #include "kernels/simd/row-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -18,16 +19,6 @@ namespace HWY_NAMESPACE {
 inline constexpr size_t kPanel = 32;
 // Two vectors a row: 16 of 32 registers hold sums, or 8 of 16 (as many hold the totals).
 inline constexpr size_t kHeight = HWY_TARGET == HWY_AVX2 ? 3 : 7;
-
-template <class D>
-HWY_INLINE hn::Vec<D> Widened(D d, const BF16* p) {
-  return Read(d, p);
-}
-template <class D>
-HWY_INLINE hn::Vec<D> Widened(D d, const F16* p) {
-  const hn::Rebind<hwy::float16_t, D> d16;
-  return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(p)));
-}
 
 // sums[r][c] of kRows rows of x and a panel: for each block of kSumBlock steps one chain along k, in order, from zero;
 // the blocks' results are added in order. So linear does it.
@@ -45,7 +36,7 @@ HWY_NOINLINE void HalfTile(const float* x, size_t stride, const W* panel, size_t
       for (size_t k = block; k < std::min(steps, block + kSumBlock); ++k) {
         const W* at = panel + k * kPanel + column;
         hwy::Prefetch(at + 48 * kPanel);
-        const auto b0 = Widened(d, at), b1 = Widened(d, at + kLanes);
+        const auto b0 = Read(d, at), b1 = Read(d, at + kLanes);
 #pragma GCC unroll 8
         for (size_t r = 0; r < kRows; ++r) {
           const auto value = hn::Set(d, x[r * stride + k]);
@@ -109,6 +100,35 @@ void LinearHalfPanel(const float* x, size_t rows, size_t in, DType dtype, const 
   run(x, rows, in, static_cast<const BF16*>(panel), column, columns, bias, activation, y);
 }
 
+// A few rows, with the weight as it lies in memory.
+template <class T, class W>
+void HalfFewRows(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView* bias,
+                 Activation activation, const TensorView& y) {
+  const GemmShape shape{static_cast<size_t>(x.rows()), static_cast<size_t>(weight.size(0)),
+                        static_cast<size_t>(weight.size(1))};
+  const T* add = bias == nullptr ? nullptr : bias->In<T>();
+  const auto finish = [&](auto d, size_t row, size_t column, auto sum, size_t count) HWY_ATTR {
+    const size_t n = std::min(count, hn::MaxLanes(d));
+    Map(d, n, y.Out<T>() + row * shape.n + column, [&](auto at) HWY_ATTR {
+      const auto v = add == nullptr ? sum : hn::Add(sum, at(add + column));
+      return activation == Activation::kNone ? v : Activate(d, activation, RoundTo<T>(d, v));
+    });
+  };
+  const float* const unpacked = nullptr;
+  float* const elsewhere = nullptr;
+  Gemm<float>(context, shape, Matrix<T>{x.In<T>(), shape.k, 1}, Matrix<W>{weight.In<W>(), 1, shape.k}, unpacked,
+              elsewhere, finish);
+}
+
+void LinearHalfFewRows(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView* bias,
+                       Activation activation, const TensorView& y) {
+  const bool narrow = y.dtype == DType::kBF16;
+  if (weight.dtype == DType::kF16) {
+    return (narrow ? HalfFewRows<BF16, F16> : HalfFewRows<float, F16>)(context, x, weight, bias, activation, y);
+  }
+  (narrow ? HalfFewRows<BF16, BF16> : HalfFewRows<float, BF16>)(context, x, weight, bias, activation, y);
+}
+
 void WidenRow(const BF16* x, size_t n, float* out) {
   const hn::ScalableTag<float> d;
   Map(d, n, out, [&](auto at) HWY_ATTR { return at(x); });
@@ -121,6 +141,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace strata {
 
+HWY_EXPORT(LinearHalfFewRows);
 HWY_EXPORT(LinearHalfPanel);
 HWY_EXPORT(WidenRow);
 
@@ -159,6 +180,7 @@ void LinearHalfPrepare(const TensorView& weight, void* out) {
 void LinearHalfCpu(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView* bias,
                    Activation activation, const TensorView& y) {
   const size_t rows = static_cast<size_t>(x.rows()), in = Size(weight, 1), out = Size(weight, 0);
+  if (rows <= kFewRows) return HWY_DYNAMIC_DISPATCH(LinearHalfFewRows)(context, x, weight, bias, activation, y);
   const LinearHalfSpace space = PlanLinearHalf(x, weight);
   const float* wide = x.In<float>();
   if (x.dtype == DType::kBF16) {

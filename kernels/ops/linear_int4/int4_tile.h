@@ -27,12 +27,18 @@ struct Int4Tile {
   const uint8_t* zero;
   size_t stride;
   float* y;  // by row, 32 apart
+  // Int4RowsVnni: a's numbers by eights along k, in turns by row: the four even ones, then the four odd ones.
+  const int32_t* turns;
 };
 
 // REQUIRES: rows <= kInt4TileRows; `half`: the scales are float16.
 using Int4TileFn = void (*)(const Int4Tile& tile, size_t rows, bool half);
 void Int4TileVnni(const Int4Tile& tile, size_t rows, bool half);
 void Int4TileAvx2(const Int4Tile& tile, size_t rows, bool half);
+
+// The same with the weight as it lies in memory from `panel` on, `columns` rows of it.
+using Int4RowsFn = void (*)(const Int4Tile& tile, size_t columns, size_t rows, bool half);
+void Int4RowsVnni(const Int4Tile& tile, size_t columns, size_t rows, bool half);
 
 // Columns [0, columns) of a row-major weight as a panel, zeros beyond.
 void PackInt4(const uint8_t* weight, size_t row_bytes, size_t columns, uint8_t* panel);

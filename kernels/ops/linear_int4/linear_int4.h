@@ -57,10 +57,11 @@ void LinearInt4Plain(const OpContext&, const TensorView& x, const TensorView& we
 void LinearInt4Prepare(const TensorView& weight, void* out);
 size_t LinearInt4PreparedBytes(const TensorView& weight);
 
-// The parts of the workspace, in bytes: x as int8, scales and sums of its groups; for each thread a panel.
+// The parts of the workspace, in bytes: x as int8, scales and sums of its groups, a few rows in turns;
+// for each thread a panel.
 struct LinearInt4Space {
-  size_t a, s, sums, panel;
-  size_t bytes(int num_threads) const { return a + s + sums + panel * static_cast<size_t>(num_threads); }
+  size_t a, s, sums, turns, panel;
+  size_t bytes(int num_threads) const { return a + s + sums + turns + panel * static_cast<size_t>(num_threads); }
 };
 LinearInt4Space PlanLinearInt4(const TensorView& x, const TensorView& weight, int64_t blocks);
 

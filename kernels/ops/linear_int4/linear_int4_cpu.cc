@@ -10,6 +10,7 @@
 #include "kernels/base/aligned_buffer.h"
 #include "kernels/core/scalar.h"
 #include "kernels/core/typed_kernel.h"
+#include "kernels/dot/dot_rows.h"
 #include "kernels/ops/linear_int4/int4_tile.h"
 #include "kernels/ops/linear_int4/linear_int4.h"
 #include "kernels/simd/activation-inl.h"
@@ -133,10 +134,12 @@ void PlainTile(const Int4Tile& tile, size_t rows, bool half, F* y) {
 
 class Int4Product {
  public:
-  Int4Product(const OpContext& context, Int4TileFn tile, const TensorView& x, const TensorView& weight,
-              const TensorView& scale, const TensorView* zero, const TensorView* bias, int64_t blocks,
-              Activation activation, const TensorView& y)
+  // `tile` nullptr: plain; `few_rows` nullptr: as many rows.
+  Int4Product(const OpContext& context, Int4TileFn tile, Int4RowsFn few_rows, const TensorView& x,
+              const TensorView& weight, const TensorView& scale, const TensorView* zero, const TensorView* bias,
+              int64_t blocks, Activation activation, const TensorView& y)
       : tile_(tile),
+        few_rows_(x.rows() <= int64_t{kDotFewRows} && weight.prepared == nullptr ? few_rows : nullptr),
         x_(x),
         weight_(weight),
         scale_(scale),
@@ -154,7 +157,8 @@ class Int4Product {
     a_ = reinterpret_cast<int8_t*>(at);
     s_ = reinterpret_cast<float*>(at += space_.a);
     sums_ = reinterpret_cast<int32_t*>(at += space_.s);
-    panels_ = reinterpret_cast<uint8_t*>(at + space_.sums);
+    turns_ = reinterpret_cast<int8_t*>(at += space_.sums);
+    panels_ = reinterpret_cast<uint8_t*>(at + space_.turns);
   }
 
   void Run(Parallel& parallel) {
@@ -165,6 +169,7 @@ class Int4Product {
         HWY_DYNAMIC_DISPATCH(QuantiseInt4)(x_, r, group_, a_ + r * in_, s_ + r * groups_, sums_ + r * groups_);
       }
     });
+    if (few_rows_ != nullptr) TakeTurns();
     // A thread for each 64 KiB of weights, more where they are used often.
     const size_t panels = (out_ + kInt4Columns - 1) / kInt4Columns;
     const size_t work = kInt4Columns * (in_ + 1) / 2 * (1 + rows_ / 8);
@@ -176,12 +181,24 @@ class Int4Product {
   }
 
  private:
+  // Int4Tile::turns.
+  void TakeTurns() {
+    const size_t turn = RowsInTurns(rows_);
+    std::memset(turns_, 0, BytesInTurns(rows_, in_));
+    for (size_t r = 0; r < rows_; ++r) {
+      const int8_t* from = a_ + r * in_;
+      for (size_t k = 0; k < in_; ++k) turns_[(k / 8 * turn + r) * 8 + k % 2 * 4 + k % 8 / 2] = from[k];
+    }
+  }
+
   void Panel(size_t p, uint8_t* space) {
     const size_t column = p * kInt4Columns, columns = std::min(kInt4Columns, out_ - column);
     const size_t panel_bytes = kInt4Columns * in_ / 2;
     bool half = scale_.dtype == DType::kF16;
     Int4Tile tile{};
-    if (weight_.prepared != nullptr) {
+    if (few_rows_ != nullptr) {
+      tile.panel = weight_.In<uint8_t>() + column * (in_ / 2);
+    } else if (weight_.prepared != nullptr) {
       tile.panel = static_cast<const uint8_t*>(weight_.prepared) + p * panel_bytes;
     } else {
       PackInt4(weight_.In<uint8_t>() + column * (in_ / 2), in_ / 2, columns, space);
@@ -193,7 +210,7 @@ class Int4Product {
     tile.zero = zero_ == nullptr ? nullptr : zero_->In<uint8_t>() + column;
     tile.stride = out_;
     if (columns < kInt4Columns) {
-      space += weight_.prepared == nullptr ? AlignUp(panel_bytes) : 0;
+      space += weight_.prepared == nullptr && few_rows_ == nullptr ? AlignUp(panel_bytes) : 0;
       Widen(columns, half, reinterpret_cast<float*>(space), space + groups_ * kInt4Columns * sizeof(float), &tile);
       half = false;
     }
@@ -220,7 +237,10 @@ class Int4Product {
       const size_t row = rows_ * t / tiles, count = rows_ * (t + 1) / tiles - row;
       tile.a = a_ + row * in_, tile.s = s_ + row * groups_, tile.sums = sums_ + row * groups_;
       tile.y = reinterpret_cast<float*>(y);
-      if (tile_ != nullptr) {
+      if (few_rows_ != nullptr) {
+        tile.turns = reinterpret_cast<const int32_t*>(turns_);
+        few_rows_(tile, columns, count, half);
+      } else if (tile_ != nullptr) {
         tile_(tile, count, half);
       } else if (x_.dtype == DType::kF64) {
         PlainTile(tile, count, half, y);
@@ -231,7 +251,8 @@ class Int4Product {
     }
   }
 
-  const Int4TileFn tile_;  // nullptr: plain
+  const Int4TileFn tile_;
+  const Int4RowsFn few_rows_;
   const TensorView &x_, &weight_, &scale_;
   const TensorView *zero_, *bias_;
   const Activation activation_;
@@ -241,6 +262,7 @@ class Int4Product {
   int8_t* a_;
   float* s_;
   int32_t* sums_;
+  int8_t* turns_;
   uint8_t* panels_;
 };
 
@@ -251,6 +273,7 @@ LinearInt4Space PlanLinearInt4(const TensorView& x, const TensorView& weight, in
   const size_t in = Size(x, -1), groups = in / (32 * static_cast<size_t>(blocks));
   const size_t panel = weight.prepared != nullptr ? 0 : AlignUp(kInt4Columns * in / 2);
   return {AlignUp(rows * in), AlignUp(rows * groups * sizeof(float)), AlignUp(rows * groups * sizeof(int32_t)),
+          rows <= kDotFewRows ? BytesInTurns(rows, in) : 0,
           panel + AlignUp(groups * kInt4Columns * (sizeof(float) + 1))};
 }
 
@@ -285,17 +308,19 @@ void LinearInt4Prepare(const TensorView& weight, void* out) {
 void LinearInt4Vnni(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& scale,
                     const TensorView* zero, const TensorView* bias, int64_t blocks, Activation activation,
                     const TensorView& y) {
-  Int4Product(context, Int4TileVnni, x, weight, scale, zero, bias, blocks, activation, y).Run(*context.parallel);
+  Int4Product(context, Int4TileVnni, Int4RowsVnni, x, weight, scale, zero, bias, blocks, activation, y)
+      .Run(*context.parallel);
 }
 void LinearInt4Avx2(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& scale,
                     const TensorView* zero, const TensorView* bias, int64_t blocks, Activation activation,
                     const TensorView& y) {
-  Int4Product(context, Int4TileAvx2, x, weight, scale, zero, bias, blocks, activation, y).Run(*context.parallel);
+  Int4Product(context, Int4TileAvx2, nullptr, x, weight, scale, zero, bias, blocks, activation, y)
+      .Run(*context.parallel);
 }
 void LinearInt4Plain(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& scale,
                      const TensorView* zero, const TensorView* bias, int64_t blocks, Activation activation,
                      const TensorView& y) {
-  Int4Product(context, nullptr, x, weight, scale, zero, bias, blocks, activation, y).Run(*context.parallel);
+  Int4Product(context, nullptr, nullptr, x, weight, scale, zero, bias, blocks, activation, y).Run(*context.parallel);
 }
 
 }  // namespace strata

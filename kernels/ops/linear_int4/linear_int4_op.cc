@@ -1,5 +1,6 @@
 #include "kernels/base/cpu_features.h"
 #include "kernels/core/typed_kernel.h"
+#include "kernels/dot/dot_rows.h"
 #include "kernels/ops/linear_int4/linear_int4.h"
 
 namespace strata {
@@ -11,6 +12,9 @@ bool Avx2(const Call&) { return Cpu().avx2; }
 size_t Workspace(const Call& call, int num_threads) {
   return PlanLinearInt4(call.inputs[0], call.inputs[1], call.attrs[0].i).bytes(num_threads);
 }
+
+// With AVX512-VNNI, a few rows read the weight as it lies in memory.
+bool PreparedPays(const Call& call) { return call.inputs[0].rows() > int64_t{kDotFewRows} || !Cpu().avx512_vnni; }
 
 // All of one class: sums of bytes are exact, and groups are added in order.
 constexpr DTypeSet kNarrow = SetOf(DType::kF32) | SetOf(DType::kBF16);
@@ -40,7 +44,9 @@ constexpr Variant kForward[] = {
 
 namespace ops::linear_int4 {
 constinit const std::array<OpDef, 1> kOps = {
-    {{&kLinearInt4, kForward, {.input = 1, .bytes = LinearInt4PreparedBytes, .run = LinearInt4Prepare}}}};
+    {{&kLinearInt4,
+      kForward,
+      {.input = 1, .bytes = LinearInt4PreparedBytes, .run = LinearInt4Prepare, .pays = PreparedPays}}}};
 }  // namespace ops::linear_int4
 
 }  // namespace strata

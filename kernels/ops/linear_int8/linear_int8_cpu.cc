@@ -14,6 +14,7 @@
 #include "kernels/core/typed_kernel.h"
 #include "kernels/dot/dot_gemm.h"
 #include "kernels/dot/dot_pack.h"
+#include "kernels/dot/dot_rows.h"
 #include "kernels/ops/linear_int8/linear_int8.h"
 #include "kernels/simd/activation-inl.h"
 #include "kernels/simd/row-inl.h"
@@ -202,11 +203,12 @@ void Forward(const OpContext& context, const DotKernel& kernel, const TensorView
   const DotShape shape{static_cast<size_t>(x.rows()), out, DotSteps(in, 4)};
   if (shape.m == 0 || shape.n == 0) return;
   const size_t start_bytes = LinearInt8StartBytes(weight);
+  const bool few = DotReadsPlain(shape.m, weight.prepared != nullptr);
   const auto* packed = static_cast<const uint32_t*>(weight.prepared);
   const int32_t* start = nullptr;
   if (kernel.unsigned_a && packed != nullptr) {
     start = reinterpret_cast<const int32_t*>(packed + DotPackedBytes(out, shape.steps) / sizeof(uint32_t));
-  } else if (kernel.unsigned_a) {
+  } else if (kernel.unsigned_a && !few) {
     const size_t columns = RoundUp(out, kPanelColumns);
     auto* init = reinterpret_cast<int32_t*>(context.workspace);
     const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 17) / static_cast<int64_t>(in + 1));
@@ -216,7 +218,7 @@ void Forward(const OpContext& context, const DotKernel& kernel, const TensorView
     start = init;
   }
   const auto pack_a = [&](size_t row, size_t rows, uint32_t* to, size_t block) {
-    HWY_DYNAMIC_DISPATCH(QuantiseInt8)(x, row, rows, kernel.unsigned_a ? 0x80 : 0, shape.steps, to, block);
+    HWY_DYNAMIC_DISPATCH(QuantiseInt8)(x, row, rows, kernel.unsigned_a && !few ? 0x80 : 0, shape.steps, to, block);
   };
   const auto pack_b = [&](size_t column, size_t first, size_t steps, uint32_t* to) {
     PackPanel()(weight.In<int8_t>() + column * in, in, std::min(kPanelColumns, out - column), in, first, steps, to);
@@ -225,7 +227,8 @@ void Forward(const OpContext& context, const DotKernel& kernel, const TensorView
     HWY_DYNAMIC_DISPATCH(FinishInt8)(sums, scale.In<float>(), bias, activation, y);
   };
   const DotOutput place{y.data, out * SizeOf(y.dtype), SizeOf(y.dtype)};
-  DotGemm(context, kernel, shape, {pack_a, packed, pack_b, start, finish, place}, context.workspace + start_bytes);
+  DotGemm(context, kernel, shape, {pack_a, packed, pack_b, start, finish, place, {weight.data, in}},
+          context.workspace + start_bytes);
 }
 
 }  // namespace

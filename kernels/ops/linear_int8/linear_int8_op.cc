@@ -1,6 +1,7 @@
 #include "kernels/base/cpu_features.h"
 #include "kernels/core/typed_kernel.h"
-#include "kernels/dot/dot_plan.h"
+#include "kernels/dot/dot_gemm.h"
+#include "kernels/dot/dot_rows.h"
 #include "kernels/ops/linear_int8/linear_int8.h"
 
 namespace strata {
@@ -16,8 +17,11 @@ size_t Workspace(const Call& call, int num_threads) {
   const TensorView &x = call.inputs[0], &weight = call.inputs[1];
   const DotShape shape{static_cast<size_t>(x.rows()), static_cast<size_t>(weight.size(0)),
                        DotSteps(static_cast<size_t>(weight.size(1)), 4)};
-  return LinearInt8StartBytes(weight) + PlanDot(shape, weight.prepared != nullptr, kKernel(), num_threads).bytes();
+  return LinearInt8StartBytes(weight) + DotGemmBytes(shape, weight.prepared != nullptr, kKernel(), num_threads);
 }
+
+// A few rows read the weight as it lies in memory.
+bool PreparedPays(const Call& call) { return call.inputs[0].rows() > int64_t{kDotFewRows}; }
 
 // All of one class: which one runs is a question of speed.
 constexpr Variant kForward[] = {
@@ -62,7 +66,9 @@ constexpr Variant kForward[] = {
 
 namespace ops::linear_int8 {
 constinit const std::array<OpDef, 1> kOps = {
-    {{&kLinearInt8, kForward, {.input = 1, .bytes = LinearInt8PreparedBytes, .run = LinearInt8Prepare}}}};
+    {{&kLinearInt8,
+      kForward,
+      {.input = 1, .bytes = LinearInt8PreparedBytes, .run = LinearInt8Prepare, .pays = PreparedPays}}}};
 }  // namespace ops::linear_int8
 
 }  // namespace strata
