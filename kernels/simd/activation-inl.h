@@ -45,7 +45,7 @@ HWY_INLINE hn::Vec<D> NormalCdf(D d, hn::Vec<D> x) {
 template <class D>
 HWY_INLINE hn::Vec<D> Sigmoid(D d, hn::Vec<D> x) {
   const auto one = hn::Set(d, hn::TFromD<D>(1));
-  return hn::Div(one, hn::Add(one, Exp(d, hn::Neg(x))));
+  return hn::Div(one, hn::Add(one, QuickExp(d, hn::Neg(x))));
 }
 
 // x * Phi(x)
@@ -54,14 +54,17 @@ HWY_INLINE hn::Vec<D> Gelu(D d, hn::Vec<D> x) {
   return hn::Mul(x, NormalCdf(d, x));
 }
 
-// x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))
+// x / 2 (1 + tanh(u)) = x / (1 + e^-2u), u = sqrt(2 / pi) (x + 0.044715 x^3): without a tanh that rounds to -1.
 template <class D>
-HWY_INLINE hn::Vec<D> GeluTanh(D d, hn::Vec<D> x) {
+HWY_INLINE hn::Vec<D> GeluTanhExponential(D d, hn::Vec<D> x) {
   using F = hn::TFromD<D>;
   const auto cube = hn::Mul(hn::Mul(x, x), x);
   const auto inner = hn::MulAdd(cube, hn::Set(d, static_cast<F>(0.044715)), x);
-  const auto t = Tanh(d, hn::Mul(inner, hn::Set(d, static_cast<F>(0.79788456080286535588))));
-  return hn::Mul(hn::Mul(hn::Set(d, F(0.5)), x), hn::Add(hn::Set(d, F(1)), t));
+  return QuickExp(d, hn::Mul(inner, hn::Set(d, static_cast<F>(-2 * 0.79788456080286535588))));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> GeluTanh(D d, hn::Vec<D> x) {
+  return hn::Div(x, hn::Add(hn::Set(d, hn::TFromD<D>(1)), GeluTanhExponential(d, x)));
 }
 
 // max(x, 0), NaN where x is NaN.
@@ -73,7 +76,7 @@ HWY_INLINE hn::Vec<D> Relu(D d, hn::Vec<D> x) {
 // x / (1 + e^-x)
 template <class D>
 HWY_INLINE hn::Vec<D> Silu(D d, hn::Vec<D> x) {
-  return hn::Div(x, hn::Add(hn::Set(d, hn::TFromD<D>(1)), Exp(d, hn::Neg(x))));
+  return hn::Div(x, hn::Add(hn::Set(d, hn::TFromD<D>(1)), QuickExp(d, hn::Neg(x))));
 }
 
 // Phi(x) + x * phi(x), the derivative of Gelu.
@@ -81,20 +84,20 @@ template <class D>
 HWY_INLINE hn::Vec<D> GeluSlope(D d, hn::Vec<D> x) {
   using F = hn::TFromD<D>;
   const auto cumulative = NormalCdf(d, x);
-  const auto bell = Exp(d, hn::Mul(hn::Mul(x, hn::Set(d, F(-0.5))), x));
+  const auto bell = QuickExp(d, hn::Mul(hn::Mul(x, hn::Set(d, F(-0.5))), x));
   return hn::MulAdd(hn::Mul(x, hn::Set(d, static_cast<F>(0.39894228040143267794))), bell, cumulative);
 }
 
+// s + x s (1 - s) 2 u', s = 1 / (1 + e^-2u)
 template <class D>
 HWY_INLINE hn::Vec<D> GeluTanhSlope(D d, hn::Vec<D> x) {
   using F = hn::TFromD<D>;
-  const auto one = hn::Set(d, F(1)), half = hn::Set(d, F(0.5)),
-             root = hn::Set(d, static_cast<F>(0.79788456080286535588));
-  const auto cube = hn::Mul(hn::Mul(x, x), x);
-  const auto t = Tanh(d, hn::Mul(hn::MulAdd(cube, hn::Set(d, static_cast<F>(0.044715)), x), root));
+  const auto one = hn::Set(d, F(1)), root = hn::Set(d, static_cast<F>(2 * 0.79788456080286535588));
+  const auto e = GeluTanhExponential(d, x), s = hn::Div(one, hn::Add(one, e));
   const auto inner = hn::Mul(root, hn::MulAdd(hn::Mul(x, x), hn::Set(d, static_cast<F>(3 * 0.044715)), one));
-  const auto steep = hn::Mul(hn::Mul(x, hn::NegMulAdd(t, t, one)), inner);
-  return hn::Mul(half, hn::Add(hn::Add(one, t), steep));
+  // 1 - s without cancellation, where e^-2u is small.
+  const auto rest = hn::IfThenElse(hn::Lt(e, one), hn::Mul(s, e), hn::Sub(one, s));
+  return hn::MulAdd(hn::Mul(hn::Mul(x, s), rest), inner, s);
 }
 
 // With s = sigmoid(x): s * (1 + x * (1 - s)).

@@ -245,7 +245,7 @@ template <bool kAnySign, class D>
 HWY_INLINE hn::Vec<D> Exp2(D d, hn::Vec<D> x) {
   using F = hn::TFromD<D>;
   using K = Exp2Constants<F>;
-  const auto magic = hn::Set(d, MathConstants<F>::kMagic);
+  const auto magic = hn::Set(d, ExpConstants<F>::kMagic);
   x = AtLeast(hn::Set(d, K::kLow), x);  // a NaN passes
   if constexpr (kAnySign) x = AtMost(hn::Set(d, K::kHigh), x);
   const auto n_plus_magic = hn::Add(x, magic);

@@ -1,5 +1,5 @@
-// Sums down the rows of a matrix, the same bits at every vector width: each column adds its rows in order, in blocks of
-// kSumBlock rows whose sums are then added in order. For sums along a row see LaneSum (row-inl.h).
+// Sums down the rows of a matrix, the same bits at every vector width: each column adds kColumnBlock rows in order,
+// then so many of these sums, then these. For sums along a row see LaneSum (row-inl.h).
 //
 //   SumDown(d, rows, width, [&](auto at, size_t r) { return at(x + r * width); },
 //           [&](auto at, auto sum) { at.Put(sum, out); });
@@ -21,44 +21,50 @@ HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
-template <size_t kBlock, class At, class D, class Term, class Put>
-HWY_INLINE void SumDownAt(D d, size_t rows, At at, Term term, Put put) {
-  auto total = hn::Zero(d);
-  for (size_t block = 0; block < rows; block += kBlock) {
-    auto sum = hn::Zero(d);
-    for (size_t r = block; r < std::min(rows, block + kBlock); ++r) sum = hn::Add(sum, term(at, r));
-    total = hn::Add(total, sum);
+// For kGroup vectors of columns at a time.
+template <size_t kGroup, class At, class D, class Term, class Put>
+HWY_INLINE void SumDownAt(D d, size_t rows, const At (&at)[kGroup], Term term, Put put) {
+  hn::Vec<D> total[kGroup], many[kGroup];
+  STRATA_UNROLL
+  for (size_t g = 0; g < kGroup; ++g) total[g] = many[g] = hn::Zero(d);
+  for (size_t block = 0; block < rows; block += kColumnBlock) {
+    hn::Vec<D> few[kGroup];
+    STRATA_UNROLL
+    for (size_t g = 0; g < kGroup; ++g) few[g] = hn::Zero(d);
+    const size_t end = std::min(rows, block + kColumnBlock);
+    for (size_t r = block; r < end; ++r) {
+      STRATA_UNROLL
+      for (size_t g = 0; g < kGroup; ++g) few[g] = hn::Add(few[g], term(at[g], r));
+    }
+    STRATA_UNROLL
+    for (size_t g = 0; g < kGroup; ++g) many[g] = hn::Add(many[g], few[g]);
+    if (end % (kColumnBlock * kColumnBlock) == 0 || end == rows) {
+      STRATA_UNROLL
+      for (size_t g = 0; g < kGroup; ++g) total[g] = hn::Add(total[g], many[g]), many[g] = hn::Zero(d);
+    }
   }
-  put(at, total);
+  STRATA_UNROLL
+  for (size_t g = 0; g < kGroup; ++g) put(at[g], total[g]);
 }
 
-// put(at, sum over r of term(at, r)) for every vector of columns [0, width), in blocks of kBlock rows.
-template <size_t kBlock = kSumBlock, class D, class Term, class Put>
+// put(at, sum over r of term(at, r)) for every vector of columns [0, width).
+template <class D, class Term, class Put>
 HWY_INLINE void SumDown(D d, size_t rows, size_t width, Term term, Put put) {
   constexpr size_t kLanes = hn::MaxLanes(D());
   // Four vectors of columns at a time: one chain of additions would wait four cycles for each.
-  constexpr size_t kGroup = 4;
   size_t c = 0;
-  for (; c + kGroup * kLanes <= width; c += kGroup * kLanes) {
-    hn::Vec<D> total[kGroup];
-    STRATA_UNROLL
-    for (size_t g = 0; g < kGroup; ++g) total[g] = hn::Zero(d);
-    for (size_t block = 0; block < rows; block += kBlock) {
-      hn::Vec<D> sum[kGroup];
-      STRATA_UNROLL
-      for (size_t g = 0; g < kGroup; ++g) sum[g] = hn::Zero(d);
-      for (size_t r = block; r < std::min(rows, block + kBlock); ++r) {
-        STRATA_UNROLL
-        for (size_t g = 0; g < kGroup; ++g) sum[g] = hn::Add(sum[g], term(At<D>{d, c + g * kLanes}, r));
-      }
-      STRATA_UNROLL
-      for (size_t g = 0; g < kGroup; ++g) total[g] = hn::Add(total[g], sum[g]);
-    }
-    STRATA_UNROLL
-    for (size_t g = 0; g < kGroup; ++g) put(At<D>{d, c + g * kLanes}, total[g]);
+  for (; c + 4 * kLanes <= width; c += 4 * kLanes) {
+    const At<D> at[] = {{d, c}, {d, c + kLanes}, {d, c + 2 * kLanes}, {d, c + 3 * kLanes}};
+    SumDownAt(d, rows, at, term, put);
   }
-  for (; c + kLanes <= width; c += kLanes) SumDownAt<kBlock>(d, rows, At<D>{d, c}, term, put);
-  if (c < width) SumDownAt<kBlock>(d, rows, AtTail<D>{d, c, width - c}, term, put);
+  for (; c + kLanes <= width; c += kLanes) {
+    const At<D> at[] = {{d, c}};
+    SumDownAt(d, rows, at, term, put);
+  }
+  if (c < width) {
+    const AtTail<D> at[] = {{d, c, width - c}};
+    SumDownAt(d, rows, at, term, put);
+  }
 }
 
 // Work on rows with sums down them, in one pass over memory (row_blocks.h): calls visit(n, r, sums) for every run of n
@@ -89,7 +95,7 @@ void ForRowsAndSums(const OpContext& context, int64_t rows, int64_t width, bool 
                    for (size_t i = 0; i < kSums; ++i) {
                      const F* in = partial + static_cast<int64_t>(i) * width + begin;
                      T* out = outs[i] + begin;
-                     SumDown<kRowBlocksAtOnce>(
+                     SumDown(
                          d, static_cast<size_t>(blocks), static_cast<size_t>(end - begin),
                          [&](auto at, size_t b) HWY_ATTR { return at(in + b * static_cast<size_t>(pitch)); },
                          [&](auto at, auto sum) HWY_ATTR { at.Put(sum, out); });

@@ -103,7 +103,8 @@ HWY_INLINE void LayerNormGradientRows(const GradientRows<T>& rows, double eps, F
   for (size_t r = 0; r < kRows; ++r) terms[r] = LayerNormTermsOf(rows.From(r), eps);
   ForPieces<kRows>(rows, [&](const GradientRows<T>& piece, size_t first, size_t column, size_t count) HWY_ATTR {
     ForEachRow(d, count, piece.stream, piece.grad_x, [&](auto at) HWY_ATTR {
-      auto by_normal = at(weight_sums + column), plain = at(bias_sums + column);
+      // The rows' own sum first: a chain half as long.
+      auto by_normal = hn::Zero(d), plain = hn::Zero(d);
       const auto weight = at(piece.weight);
       STRATA_UNROLL
       for (size_t r = 0; r < kPiece; ++r) {
@@ -118,8 +119,8 @@ HWY_INLINE void LayerNormGradientRows(const GradientRows<T>& rows, double eps, F
         const auto out = hn::Mul(scale, hn::NegMulAdd(normal, hn::Set(d, t.pull), centred));
         PutGradient<kAdd>(d, at, out, piece.more + row, piece.grad_x + row);
       }
-      PutCached(at, by_normal, weight_sums + column);
-      PutCached(at, plain, bias_sums + column);
+      PutCached(at, hn::Add(at(weight_sums + column), by_normal), weight_sums + column);
+      PutCached(at, hn::Add(at(bias_sums + column), plain), bias_sums + column);
     });
   });
 }
@@ -150,7 +151,7 @@ HWY_INLINE void RmsNormGradientRows(const GradientRows<T>& rows, double eps, F* 
   for (size_t r = 0; r < kRows; ++r) terms[r] = RmsNormTermsOf(rows.From(r), eps);
   ForPieces<kRows>(rows, [&](const GradientRows<T>& piece, size_t first, size_t column, size_t count) HWY_ATTR {
     ForEachRow(d, count, piece.stream, piece.grad_x, [&](auto at) HWY_ATTR {
-      auto by_normal = at(weight_sums + column);
+      auto by_normal = hn::Zero(d);
       const auto weight = at(piece.weight);
       STRATA_UNROLL
       for (size_t r = 0; r < kPiece; ++r) {
@@ -162,7 +163,7 @@ HWY_INLINE void RmsNormGradientRows(const GradientRows<T>& rows, double eps, F* 
         const auto out = hn::NegMulAdd(v, hn::Set(d, t.pull), hn::Mul(hn::Mul(g, weight), scale));
         PutGradient<kAdd>(d, at, out, piece.more + row, piece.grad_x + row);
       }
-      PutCached(at, by_normal, weight_sums + column);
+      PutCached(at, hn::Add(at(weight_sums + column), by_normal), weight_sums + column);
     });
   });
 }

@@ -39,8 +39,10 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 inline constexpr size_t kVirtualLanes = 64;
-// Sums over rows (of a weight's gradient, say) and dot products add in order, in blocks of this length.
+// Dot products add in order, in blocks of this length.
 inline constexpr size_t kSumBlock = 128;
+// Sums down the rows add this many in order, then this many of those sums, then these: short chains, small errors.
+inline constexpr size_t kColumnBlock = 16;
 
 // What a dtype is computed in: bfloat16 in float32, the others as they are.
 template <class T>

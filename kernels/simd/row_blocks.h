@@ -1,7 +1,7 @@
 // Sums down the rows that ride along with other work on the rows (a weight's gradient in a norm's backward): each block
-// of kRowBlock rows adds its terms in order, each kRowBlocksAtOnce of those sums are added in order, and so are these
-// (ForRowsAndSums, columns-inl.h). Threads take whole blocks, so a sum does not depend on their number. This is the
-// part that variant tables need.
+// of kRowBlock rows adds its terms, two rows at a time, and the blocks' sums go as in SumDown (ForRowsAndSums,
+// columns-inl.h). Threads take whole blocks, so a sum does not depend on their number. This is the part that variant
+// tables need.
 //
 //   {.workspace_bytes = [](const Call& call, int) { return RowSumsBytes(call.inputs[1], 2); }}
 #pragma once
@@ -16,9 +16,6 @@ namespace strata {
 
 // Few enough that a batch of 64 rows keeps two threads busy, enough that the blocks' own sums cost little.
 inline constexpr int64_t kRowBlock = 32;
-// Short chains, small errors: thousands of rows go through three of them.
-inline constexpr size_t kRowBlocksAtOnce = 16;
-
 // Rows that a kernel may work on at a time, so that a block's sums are read and written less often.
 inline constexpr int64_t kRowsTogether = 4;
 

@@ -27,22 +27,21 @@ template <class F>
 inline constexpr F kExpUnshift = std::is_same_v<F, float> ? F(0x1p-64) : F(0x1p-512);
 
 // e^x * 2^kExpShift. REQUIRES: x <= 0, or a small number above that rounding left; a NaN stays one. What is below
-// kExpLow counts as kExpLow, whose exponential rounds to zero when it is divided by a sum that has e^0 in it.
+// kExpLow counts as ExpConstants::kLow, whose exponential rounds to zero when it is divided by a sum that has e^0 in
+// it.
 template <class D>
 HWY_INLINE hn::Vec<D> ExpShifted(D d, hn::Vec<D> x) {
   using F = hn::TFromD<D>;
-  using K = MathConstants<F>;
+  using K = ExpConstants<F>;
   // The exponent's bits end up at the low end of a sum with this number.
   const auto magic = hn::Set(d, K::kMagic + static_cast<F>(K::kBias) + F(kExpShift<F>));
-  const auto low = hn::Set(d, K::kExpLow);
+  const auto low = hn::Set(d, K::kLow);
   const auto clamped = hn::IfThenElse(hn::Lt(x, low), low, x);  // not Max: a NaN stays
-  const auto n_plus_magic = hn::MulAdd(clamped, hn::Set(d, K::kLog2E), magic);
-  const auto n = hn::Sub(n_plus_magic, magic);
-  const auto r_high = hn::NegMulAdd(n, hn::Set(d, K::kLn2Hi), clamped);
-  const auto r = hn::NegMulAdd(n, hn::Set(d, K::kLn2Lo), r_high);
-  const auto e = hn::Add(hn::Set(d, F(1)), hn::MulAdd(hn::Mul(r, r), Polynomial<K::kExp>(d, r), r));
+  hn::Vec<D> n_plus_magic;
+  const auto e = QuickExpReduced(d, clamped, magic, &n_plus_magic);
   const hn::RebindToUnsigned<D> du;
-  return hn::Mul(e, hn::BitCast(d, hn::ShiftLeft<K::kMantissaBits>(hn::BitCast(du, n_plus_magic))));
+  const auto power = hn::BitCast(d, hn::ShiftLeft<K::kMantissaBits>(hn::BitCast(du, n_plus_magic)));
+  return hn::Mul(e, power);
 }
 
 // The sum over the row of exp(x - most) * 2^kExpShift; each term goes through put(at, term), too. `next`, where it is

@@ -23,29 +23,43 @@ struct Strip {
   size_t rows, stride, width;
 };
 
-// out[c] = the fold of join-ed blocks of step(acc, at, row pointer), started at `start`.
+// acc[c] = step(acc[c], at, row) for rows [first, last) in order.
+template <class F, class T, class StepFn>
+HWY_INLINE void FoldRows(Strip<T> strip, size_t first, size_t last, StepFn step, F* HWY_RESTRICT acc) {
+  const hn::ScalableTag<F> d;
+  size_t r = first;
+  for (; r + kRowsAtOnce <= last; r += kRowsAtOnce) {
+    const T* row = strip.x + r * strip.stride;
+    ForEachVector(d, strip.width, [&](auto at) HWY_ATTR {
+      auto v = step(at(acc), at, row);
+      STRATA_UNROLL
+      for (size_t i = 1; i < kRowsAtOnce; ++i) v = step(v, at, row + i * strip.stride);
+      at.Put(v, acc);
+    });
+  }
+  for (; r < last; ++r) {
+    const T* row = strip.x + r * strip.stride;
+    ForEachVector(d, strip.width, [&](auto at) HWY_ATTR { at.Put(step(at(acc), at, row), acc); });
+  }
+}
+
+// out[c] = the fold of the rows, started at `start`: kColumnBlock rows at a time, and so many of these at a time.
 template <class F, class T, class StepFn, class JoinFn>
 HWY_INLINE void FoldStrip(Strip<T> strip, F start, StepFn step, JoinFn join, F* HWY_RESTRICT out) {
   const hn::ScalableTag<F> d;
-  HWY_ALIGN F block[kStrip];
-  std::fill_n(out, strip.width, start);
-  for (size_t first = 0; first < strip.rows; first += kSumBlock) {
-    const size_t last = std::min(strip.rows, first + kSumBlock);
-    std::fill_n(block, strip.width, start);
-    size_t r = first;
-    for (; r + kRowsAtOnce <= last; r += kRowsAtOnce) {
-      const T* row = strip.x + r * strip.stride;
-      ForEachVector(d, strip.width, [&](auto at) HWY_ATTR {
-        auto acc = step(at(block), at, row);
-        for (size_t i = 1; i < kRowsAtOnce; ++i) acc = step(acc, at, row + i * strip.stride);
-        at.Put(acc, block);
-      });
-    }
-    for (; r < last; ++r) {
-      const T* row = strip.x + r * strip.stride;
-      ForEachVector(d, strip.width, [&](auto at) HWY_ATTR { at.Put(step(at(block), at, row), block); });
-    }
-    ForEachVector(d, strip.width, [&](auto at) HWY_ATTR { at.Put(join(at(out), at(block)), out); });
+  HWY_ALIGN F few[kStrip], many[kStrip];
+  const auto flush = [&](F* HWY_RESTRICT from, F* HWY_RESTRICT to) HWY_ATTR {
+    ForEachVector(d, strip.width, [&](auto at) HWY_ATTR {
+      at.Put(join(at(to), at(from)), to);
+      at.Put(hn::Set(d, start), from);
+    });
+  };
+  for (F* sums : {out, few, many}) std::fill_n(sums, strip.width, start);
+  for (size_t first = 0; first < strip.rows; first += kColumnBlock) {
+    const size_t last = std::min(strip.rows, first + kColumnBlock);
+    FoldRows(strip, first, last, step, few);
+    flush(few, many);
+    if (last % (kColumnBlock * kColumnBlock) == 0 || last == strip.rows) flush(many, out);
   }
 }
 

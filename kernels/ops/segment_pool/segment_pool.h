@@ -9,8 +9,8 @@ namespace strata {
 
 enum class PoolMode { kMean, kSum, kMax, kFirst };
 
-// Sums add the rows in order, in blocks of kSumBlock. An empty segment gives zeros, whatever the mode. `max` gives NaN
-// where there is one.
+// Sums add 16 rows (kColumnBlock) in order, then 16 of these sums, then these. An empty segment gives zeros, whatever
+// the mode. `max` gives NaN where there is one.
 inline constexpr OpSchema kSegmentPool =
     Op("segment_pool")
         .Doc("y[b] = mean, sum, maximum or first of x[n] over cu_seqlens[b] <= n < cu_seqlens[b + 1]")

@@ -59,17 +59,23 @@ void MaxDown(const Block<T>& b, F* best) {
   });
 }
 
-// In order, in blocks of kSumBlock.
+// kColumnBlock rows at a time, and so many of these sums at a time, each in order.
 template <class T, class F = ComputeType<T>>
 void AddDown(const Block<T>& b, F* total) {
   const hn::ScalableTag<F> d;
-  std::fill(total, total + b.width, F(0));
-  Columns<F> sum;
-  for (size_t begin = 0; begin < b.rows; begin += kSumBlock) {
-    std::fill(sum.at, sum.at + b.width, F(0));
-    FoldDown(b, begin, std::min(b.rows, begin + kSumBlock), sum.at,
-             [](auto acc, auto v) HWY_ATTR { return hn::Add(acc, v); });
-    Map(d, b.width, total, [&](auto at) HWY_ATTR { return hn::Add(at(total), at(sum.at)); });
+  Columns<F> few, many;
+  for (F* sums : {total, few.at, many.at}) std::fill(sums, sums + b.width, F(0));
+  const auto flush = [&](F* HWY_RESTRICT from, F* HWY_RESTRICT to) HWY_ATTR {
+    ForEachVector(d, b.width, [&](auto at) HWY_ATTR {
+      at.Put(hn::Add(at(to), at(from)), to);
+      at.Put(hn::Zero(d), from);
+    });
+  };
+  for (size_t begin = 0; begin < b.rows; begin += kColumnBlock) {
+    const size_t end = std::min(b.rows, begin + kColumnBlock);
+    FoldDown(b, begin, end, few.at, [](auto acc, auto v) HWY_ATTR { return hn::Add(acc, v); });
+    flush(few.at, many.at);
+    if (end % (kColumnBlock * kColumnBlock) == 0 || end == b.rows) flush(many.at, total);
   }
 }
 
