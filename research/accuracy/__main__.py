@@ -17,12 +17,12 @@ _HEAD = """# Accuracy
 
 Made by `tools/accuracy`; do not edit. {where}.
 
-Errors in units of the last place (ulp): the largest, and the mean in brackets. An error of 0.5 is a correctly rounded
-result. **Bold**: ours is larger than PyTorch's.
+Errors in units of the last place (ulp). An error of 0.5 is a correctly rounded result; figures below 0.51 are as good as
+each other. **Bold**: ours is larger than PyTorch's.
 
 ## Elementary functions
 
-As steps of the expression operator `pointwise`. float32: {float32}, denormals, and neighbours of every break and
+The largest error, and the mean in brackets, as steps of the expression operator `pointwise`. float32: {float32}, denormals, and neighbours of every break and
 end, against float64. bfloat16: every number. float64: hard inputs against 60 digits (mpmath). sigmoid from -87 on:
 below, where e^-x overflows, ours and PyTorch's are both 0 for float32.
 
@@ -30,9 +30,11 @@ below, where e^-x overflows, ours and PyTorch's are both 0 for float32.
 _OPERATORS = """
 ## Operators
 
-On their test samples and on rows as models have them, against PyTorch in float64 on the same inputs. The unit is the
-last place of the element, or of the output's mean magnitude where that is larger: a sum that cancels is as exact as its
-terms allow. PyTorch's side is the operator's definition in plain PyTorch (`kernels/ops/<op>/<op>.py`).
+The largest error, and in brackets the root of the mean square, on their test samples and on rows as models have them
+(three seeds), against PyTorch in float64 on the same inputs. The unit is the last place of the element, or of the
+output's mean magnitude where that is larger: a sum that cancels is as exact as its terms allow. PyTorch's side is the
+operator's definition in plain PyTorch (`kernels/ops/<op>/<op>.py`). Bold goes by the figure in brackets: the largest of
+thousands of errors of two orders of one sum is as likely ours as theirs, and another with the next seed.
 
 """
 
@@ -45,7 +47,8 @@ def _cell(pair, worse):
 def _table(rows):
     lines = ["| | dtype | ours | PyTorch | numbers |", "|---|---|---|---|---|"]
     for name, dtype, mine, theirs, count in rows:
-        cells = name, str(dtype).removeprefix("torch."), _cell(mine, mine[0] > theirs[0]), _cell(theirs, False)
+        worse = limits.is_worse(name, mine, theirs)
+        cells = name, str(dtype).removeprefix("torch."), _cell(mine, worse), _cell(theirs, False)
         lines.append("| " + " | ".join([*cells, f"{count:,}"]) + " |")
     return "\n".join(lines) + "\n"
 

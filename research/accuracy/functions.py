@@ -30,6 +30,13 @@ def _rsqrt(x):
     return 1 / np.sqrt(x)
 
 
+EXPONENT = -2.75  # of pow; a number of every dtype
+
+
+def _power(x):
+    return torch.pow(x, torch.full_like(x, EXPONENT))
+
+
 def _of_torch(function):
     """A function of torch's in float64 on arrays."""
     return lambda x: function(torch.from_numpy(x)).numpy()
@@ -38,8 +45,13 @@ def _of_torch(function):
 FUNCTIONS = {
     "exp": Function(torch.exp, np.exp, mpmath.exp, -745.2, 709.8, (0.0, *(k * math.log(2) / 2 for k in range(-9, 10)))),
     "log": Function(torch.log, np.log, mpmath.log, 0.0, math.inf, (1.0, 2**0.5, 0.5**0.5, 2.0)),
+    "expm1": Function(torch.expm1, np.expm1, mpmath.expm1, -45.0, 709.7,
+                      (0.0, *(k * math.log(2) / 2 for k in range(-9, 10)))),
+    "log1p": Function(torch.log1p, np.log1p, mpmath.log1p, -1.0 + 2.0**-9, math.inf, (0.0, 2**0.5 - 1, 0.5**0.5 - 1)),
+    "pow": Function(_power, lambda x: np.power(x, EXPONENT), lambda x: mpmath.power(x, EXPONENT), 0.0, math.inf,
+                    (1.0, 2**0.5, 0.5**0.5)),
     "erf": Function(torch.erf, _of_torch(torch.erf), mpmath.erf, -6.1, 6.1, (0.0, 1.0, 4.0, 6.0)),
-    "tanh": Function(torch.tanh, np.tanh, mpmath.tanh, -20.0, 20.0, (0.0, 0.65, 10.0)),
+    "tanh": Function(torch.tanh, np.tanh, mpmath.tanh, -20.0, 20.0, (0.0, 0.3, 10.0)),
     "sigmoid": Function(torch.sigmoid, _of_torch(torch.sigmoid), lambda x: 1 / (1 + mpmath.exp(-x)), -87.0, 40.0,
                         (0.0,)),
     "sin": Function(torch.sin, np.sin, mpmath.sin, -math.inf, math.inf,
@@ -55,6 +67,9 @@ SMALLEST = {torch.float32: -149, torch.bfloat16: -133, torch.float64: -1074}  # 
 def ours(name, x):
     """A function of the expression operator."""
     dtype = str(x.dtype).removeprefix("torch.")
+    if name == "pow":
+        program = f"{dtype} x0, {dtype} x1; v0 = pow(x0, x1); return v0"
+        return ops.pointwise([x, torch.full((1,), EXPONENT, dtype=x.dtype)], program)[0]
     return ops.pointwise([x], f"{dtype} x0; v0 = {name}(x0); return v0")[0]
 
 
