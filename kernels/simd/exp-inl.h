@@ -63,24 +63,24 @@ HWY_INLINE hn::Vec<D> Polynomial(D d, hn::Vec<D> x) {
 
 // A number as high + low, whose low part holds what the high one rounds off.
 template <class V>
-struct Parts {
+struct HighLow {
   V high, low;
 };
 // a + b, exactly. REQUIRES: |a| >= |b|, or a is zero. (T. J. Dekker, 1971)
 template <class V>
-HWY_INLINE Parts<V> FastTwoSum(V a, V b) {
+HWY_INLINE HighLow<V> FastTwoSum(V a, V b) {
   const V sum = hn::Add(a, b);
   return {sum, hn::Sub(b, hn::Sub(sum, a))};
 }
 // a + b, exactly. (O. Møller and D. Knuth)
 template <class V>
-HWY_INLINE Parts<V> TwoSum(V a, V b) {
+HWY_INLINE HighLow<V> TwoSum(V a, V b) {
   const V sum = hn::Add(a, b), other = hn::Sub(sum, a);
   return {sum, hn::Add(hn::Sub(a, hn::Sub(sum, other)), hn::Sub(b, other))};
 }
 // a b, exactly.
 template <class V>
-HWY_INLINE Parts<V> TwoProduct(V a, V b) {
+HWY_INLINE HighLow<V> TwoProduct(V a, V b) {
   const V product = hn::Mul(a, b);
   return {product, hn::MulSub(a, b, product)};
 }
@@ -142,7 +142,7 @@ HWY_INLINE hn::Vec<D> PowerOfTwo(D d, hn::Vec<D> n_plus_magic) {
 
 // 1 + r + r^2 / 2 + r^3 / 6 + r^4 (...) for r in two parts: the first four terms with some 100 bits.
 template <class D>
-HWY_INLINE Parts<hn::Vec<D>> ExpSeries(D d, hn::Vec<D> r, hn::Vec<D> r_low) {
+HWY_INLINE HighLow<hn::Vec<D>> ExpSeries(D d, hn::Vec<D> r, hn::Vec<D> r_low) {
   const auto sixth = hn::Set(d, 0x1.5555555555555p-3), sixth_low = hn::Set(d, 0x1.5555555555555p-57);
   const auto one = hn::Set(d, 1.0), half = hn::Set(d, 0.5);
   const auto square = TwoProduct(r, r), cubic = TwoProduct(r, sixth);
@@ -160,8 +160,8 @@ HWY_INLINE Parts<hn::Vec<D>> ExpSeries(D d, hn::Vec<D> r, hn::Vec<D> r_low) {
 // kMagic and perhaps an integer more. x_low is NoTerm() or, in float64, less than 2^-30. REQUIRES: kLow <= x <= kHigh.
 struct NoTerm {};
 template <class D, class Low, class K = ExpConstants<hn::TFromD<D>>>
-HWY_INLINE Parts<hn::Vec<D>> ExpParts(D d, hn::Vec<D> x, [[maybe_unused]] Low x_low, hn::Vec<D> magic,
-                                      hn::Vec<D>* n_plus_magic) {
+HWY_INLINE HighLow<hn::Vec<D>> ExpParts(D d, hn::Vec<D> x, [[maybe_unused]] Low x_low, hn::Vec<D> magic,
+                                        hn::Vec<D>* n_plus_magic) {
   *n_plus_magic = hn::MulAdd(x, hn::Set(d, K::kLog2E), magic);
   const auto n = hn::Sub(*n_plus_magic, magic), ln2_low = hn::Set(d, K::kLn2Lo);
   const auto near = hn::NegMulAdd(n, hn::Set(d, K::kLn2Hi), x);  // exact
@@ -187,7 +187,7 @@ HWY_INLINE Parts<hn::Vec<D>> ExpParts(D d, hn::Vec<D> x, [[maybe_unused]] Low x_
 
 // 2^n as two factors, each a normal number: 2^(n + kShift) 2^-kShift for negative n, else the other way round.
 template <class D, class K = ExpConstants<hn::TFromD<D>>>
-HWY_INLINE Parts<hn::Vec<D>> TwoFactors(D d, hn::MFromD<D> negative, hn::Vec<D> n_plus_magic) {
+HWY_INLINE HighLow<hn::Vec<D>> TwoFactors(D d, hn::MFromD<D> negative, hn::Vec<D> n_plus_magic) {
   const auto shift = hn::Set(d, K::kShift);
   const auto first = PowerOfTwo(d, hn::Add(n_plus_magic, hn::IfThenElse(negative, shift, hn::Neg(shift))));
   return {first, hn::IfThenElse(negative, hn::Set(d, K::kDown), hn::Set(d, 1 / K::kDown))};

@@ -2,7 +2,7 @@
 // Included once per SIMD target, by math-inl.h.
 //
 //   const auto y = Log(d, x);
-//   const Parts<V> y = LogParts(d, x);  // float64 with some 64 bits, for x positive, finite and normal
+//   const HighLow<V> y = LogParts(d, x);  // float64 with some 64 bits, for x positive, finite and normal
 //
 // Errors (math_test.cc): float32 below 0.9 ulp, float64 below 0.51; Log1p below 0.51. The coefficients of float32 are a
 // minimax fit of (log((1 + s) / (1 - s)) - 2 s) / s^3 in s^2 for 1/sqrt2 <= (1 + s) / (1 - s) <= sqrt2.
@@ -69,7 +69,7 @@ HWY_INLINE void SplitExponent(D d, hn::Vec<D> x, hn::Vec<D>* k, hn::Vec<D>* m) {
 
 // log(x) as high + low with some 64 bits. REQUIRES: x is positive and finite.
 template <class D>
-HWY_INLINE Parts<hn::Vec<D>> LogParts(D d, hn::Vec<D> x) {
+HWY_INLINE HighLow<hn::Vec<D>> LogParts(D d, hn::Vec<D> x) {
   using E = ExpConstants<double>;
   const auto one = hn::Set(d, 1.0), two = hn::Set(d, 2.0);
   hn::Vec<D> k, m;

@@ -52,7 +52,7 @@ template <bool kShort, class D>
 HWY_INLINE hn::Vec<D> PowOfSize(D d, hn::Vec<D> x, hn::Vec<D> y) {
   const auto zero = hn::Zero(d), one = hn::Set(d, 1.0);
   const auto infinity = hn::Set(d, std::numeric_limits<double>::infinity());
-  Parts<hn::Vec<D>> log;
+  HighLow<hn::Vec<D>> log;
   if constexpr (kShort) {
     log.high = QuickLogOfPositive(d, x);
   } else {

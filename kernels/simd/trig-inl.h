@@ -105,7 +105,7 @@ HWY_INLINE SineAndCosine<D> ShortSines(D d, hn::Vec<D> high, hn::Vec<D> low) {
 
 // z (first + z rest) in two parts, where `first` has two.
 template <class D>
-HWY_INLINE Parts<hn::Vec<D>> TwoTerms(D d, Parts<hn::Vec<D>> z, double first, double first_low, hn::Vec<D> rest) {
+HWY_INLINE HighLow<hn::Vec<D>> TwoTerms(D d, HighLow<hn::Vec<D>> z, double first, double first_low, hn::Vec<D> rest) {
   const auto factor = FastTwoSum(hn::Set(d, first), hn::Mul(z.high, rest));
   const auto factor_low = hn::MulAdd(z.low, rest, hn::Add(factor.low, hn::Set(d, first_low)));
   const auto y = TwoProduct(z.high, factor.high);
@@ -117,7 +117,7 @@ template <class D>
 HWY_INLINE SineAndCosine<D> Sines(D d, hn::Vec<D> high, hn::Vec<D> low) {
   const auto one = hn::Set(d, 1.0), half = hn::Set(d, 0.5);
   const auto square = TwoProduct(high, high);
-  const Parts<hn::Vec<D>> z = {square.high, hn::MulAdd(hn::Add(high, high), low, square.low)};
+  const HighLow<hn::Vec<D>> z = {square.high, hn::MulAdd(hn::Add(high, high), low, square.low)};
   // r + r m, m = z (-1/6 + z ...)
   const auto m = TwoTerms(d, z, -0x1.5555555555555p-3, -0x1.5555555555555p-57, Polynomial<kSinTerms>(d, z.high));
   const auto bend = TwoProduct(high, m.high), sine = FastTwoSum(high, bend.high);
