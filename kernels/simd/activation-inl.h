@@ -45,7 +45,7 @@ HWY_INLINE hn::Vec<D> NormalCdf(D d, hn::Vec<D> x) {
 template <class D>
 HWY_INLINE hn::Vec<D> Sigmoid(D d, hn::Vec<D> x) {
   const auto one = hn::Set(d, hn::TFromD<D>(1));
-  return hn::Div(one, hn::Add(one, QuickExp(d, hn::Neg(x))));
+  return hn::Div(one, hn::Add(one, ExpToAdd(d, hn::Neg(x))));
 }
 
 // x * Phi(x)
@@ -76,7 +76,7 @@ HWY_INLINE hn::Vec<D> Relu(D d, hn::Vec<D> x) {
 // x / (1 + e^-x)
 template <class D>
 HWY_INLINE hn::Vec<D> Silu(D d, hn::Vec<D> x) {
-  return hn::Div(x, hn::Add(hn::Set(d, hn::TFromD<D>(1)), QuickExp(d, hn::Neg(x))));
+  return hn::Div(x, hn::Add(hn::Set(d, hn::TFromD<D>(1)), ExpToAdd(d, hn::Neg(x))));
 }
 
 // Phi(x) + x * phi(x), the derivative of Gelu.

@@ -215,6 +215,18 @@ HWY_INLINE hn::Vec<D> Exp(D d, hn::Vec<D> x) {
   return ExpOfParts(d, x, NoTerm());
 }
 
+// e^x where 1 or more is added to it: the sum has the bits that Exp gives it, for a third less work. A NaN stays.
+template <class D, class K = ExpConstants<hn::TFromD<D>>>
+HWY_INLINE hn::Vec<D> ExpToAdd(D d, hn::Vec<D> x) {
+  // Far below what a sum with 1 shows, and far from denormals.
+  const auto clamped = AtMost(hn::Set(d, K::kHigh), AtLeast(hn::Set(d, K::kNormal + 1), x));
+  hn::Vec<D> n_plus_magic;
+  const auto e = ExpParts(d, clamped, NoTerm(), hn::Set(d, K::kMagic), &n_plus_magic);
+  // 2^n as 2 2^(n - 1): n may be 1 more than an exponent.
+  const auto sum = hn::Add(e.high, e.low);
+  return hn::Mul(hn::Add(sum, sum), PowerOfTwo(d, hn::Sub(n_plus_magic, hn::Set(d, hn::TFromD<D>(1)))));
+}
+
 // e^x = 2^n e, quick: returns e, and sets n + `magic` as ExpParts does.
 template <class D, class K = ExpConstants<hn::TFromD<D>>>
 HWY_INLINE hn::Vec<D> QuickExpReduced(D d, hn::Vec<D> x, hn::Vec<D> magic, hn::Vec<D>* n_plus_magic) {

@@ -289,6 +289,11 @@ void ExpectSpecialValues() {
     EXPECT_EQ(odd[2], F(1));
     EXPECT_EQ(odd[3], F(-1));
   }
+  for (Function function : {Function::kExpm1, Function::kLog1p, Function::kSin, Function::kErf, Function::kTanh}) {
+    const std::vector<F> odd = Run(function, std::vector<F>{F(0), F(-0.0)});
+    EXPECT_TRUE(odd[0] == F(0) && !std::signbit(odd[0])) << NameOf(function);
+    EXPECT_TRUE(odd[1] == F(0) && std::signbit(odd[1])) << NameOf(function);
+  }
   for (Function function : kFunctions) EXPECT_TRUE(std::isnan(Run(function, x)[4])) << NameOf(function);
 }
 

@@ -42,7 +42,8 @@ HWY_INLINE hn::Vec<D> Expm1(D d, hn::Vec<D> x) {
     const auto y = hn::Mul(hn::Set(d, 2.0), hn::Add(sum.high, hn::MulAdd(power, e.low, sum.low)));
     // What two parts have too few digits for: x + x^2 / 2.
     const auto tiny = hn::Lt(hn::Abs(x), hn::Set(d, 0x1p-29));
-    return hn::IfThenElse(tiny, hn::MulAdd(hn::Mul(x, half), x, x), hn::IfThenElse(hn::IsNaN(x), x, y));
+    const auto near_zero = hn::CopySign(hn::MulAdd(hn::Mul(x, half), x, x), x);
+    return hn::IfThenElse(tiny, near_zero, hn::IfThenElse(hn::IsNaN(x), x, y));
   }
 }
 

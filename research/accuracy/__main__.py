@@ -17,14 +17,14 @@ _HEAD = """# Accuracy
 
 Made by `tools/accuracy`; do not edit. {where}.
 
-Errors in units of the last place (ulp). An error of 0.5 is a correctly rounded result; figures below 0.51 are as good as
-each other. **Bold**: ours is larger than PyTorch's.
+Errors in units of the last place (ulp). An error of 0.5 is a correctly rounded result; figures below 0.51 are as good
+as each other. **Bold**: ours is larger than PyTorch's.
 
 ## Elementary functions
 
-The largest error, and the mean in brackets, as steps of the expression operator `pointwise`. float32: {float32}, denormals, and neighbours of every break and
-end, against float64. bfloat16: every number. float64: hard inputs against 60 digits (mpmath). sigmoid from -87 on:
-below, where e^-x overflows, ours and PyTorch's are both 0 for float32.
+The largest error, and the mean in brackets, as steps of the expression operator `pointwise`. float32: {float32},
+denormals, and neighbours of every break and end, against float64. bfloat16: every number. float64: hard inputs against
+60 digits (mpmath). sigmoid from -87 on: below, where e^-x overflows, ours and PyTorch's are both 0 for float32.
 
 """
 _OPERATORS = """

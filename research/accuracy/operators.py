@@ -44,7 +44,7 @@ SEEDS = (99, 100, 101)  # of each of these
 
 # Operators on lists, which change their arguments or return one tensor.
 LISTS = {
-    "adamw": lambda make: ([[make(37, 65), make(1000)] for _ in range(3)] + [[make(37, 65).square(), make(1000).square()]],
+    "adamw": lambda make: ([*([make(37, 65), make(1000)] for _ in range(3)), [make(37, 65).abs(), make(1000).abs()]],
                            {"step": 7, "lr": 0.01}),
     "clip_grad_norm": lambda make: ([[make(37, 65), make(1000)]], {"max_norm": 1.5}),
     "concat": lambda make: ([[make(5, 7), make(5, 9)]], {"dim": 1}),
