@@ -120,6 +120,10 @@ def _values(call):
     values = dict(zip((a.name for a in schema.inputs), call.args)) | dict(
         zip((o.name for o in schema.outputs), outputs)
     )
+    if hasattr(definition(call.name), "keeps") and definition(call.name).keeps(*call.encoded()):
+        training = call.name + _TRAINING
+        kept = getattr(torch.ops.strata, training)(*call.encoded())
+        values |= dict(zip((o.name for o in ops.schemas[training].outputs), kept))
     for spec, tensor in zip(schema.outputs, outputs):
         values["grad_" + spec.name] = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(
             tensor.dtype
@@ -139,7 +143,7 @@ def call(name, at, dtype=torch.float32):
         return made
     values = _values(made)
     wanted = {a.name for a in ops.schemas[name].attrs}
-    # What a backward takes and no forward has may be absent: its forward for training kept it.
+    # Optional is what its forward for training may have kept.
     args = (values.get(a.name) if a.optional else values[a.name] for a in ops.schemas[name].inputs)
     return Call(name, tuple(args), {k: v for k, v in attrs.items() if k in wanted})
 

@@ -20,8 +20,8 @@ struct Block {
 };
 
 // The most columns that a thread folds at a time. Their results so far stay in the cache while the rows stream by; a
-// column at a time would take one line of every row, which no prefetcher follows. With 512 columns, half a page of a row, a
-// maximum of 4096 x 4096 ran 1.6 times as long.
+// column at a time would take one line of every row, which no prefetcher follows. With 512 columns, half a page of a
+// row, a maximum of 4096 x 4096 ran 1.6 times as long.
 constexpr int64_t kColumns = 2048;
 constexpr size_t kRowsAtOnce = 4;  // loads and stores of the results so far are a quarter
 

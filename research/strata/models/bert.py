@@ -68,8 +68,8 @@ class Layer(nn.Module):
         self.norm = nn.LayerNorm(c.hidden_size, c.layer_norm_eps)
 
     def forward(self, x: Tensor, cu_seqlens: Tensor) -> Tensor:
-        x = self.attention_norm(self.attention(x, cu_seqlens, residual=x))
-        return self.norm(self.down(self.up(x), residual=x))
+        x = self.attention_norm(ops.add(self.attention(x, cu_seqlens), x))
+        return self.norm(ops.add(self.down(self.up(x)), x))
 
 
 class Bert(nn.Module):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import Module, ModuleList, Parameter, Sequential
 
 from .. import ops
+from . import functional
 
 __all__ = [
     "Add",
@@ -33,6 +34,7 @@ __all__ = [
     "SegmentPool",
     "Sequential",
     "Softmax",
+    "functional",
 ]
 
 
@@ -142,8 +144,7 @@ class Add(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention within each run of a ragged batch: x [N, D], cu_seqlens [B+1] -> [N, D], plus
-    `residual`."""
+    """Multi-head self-attention within each run of a ragged batch: x [N, D], cu_seqlens [B+1] -> [N, D]."""
 
     def __init__(self, width, heads, causal=False):
         super().__init__()
@@ -152,11 +153,11 @@ class Attention(nn.Module):
         self.heads, self.causal = heads, causal
         self.query, self.key, self.value, self.output = (Linear(width, width) for _ in range(4))
 
-    def forward(self, x: Tensor, cu_seqlens: Tensor, residual: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, cu_seqlens: Tensor) -> Tensor:
         heads = (x.shape[0], self.heads, x.shape[1] // self.heads)
         q, k, v = (project(x).view(heads) for project in (self.query, self.key, self.value))
         mixed, _ = ops.attention(q, k, v, cu_seqlens, cu_seqlens, None, 1 / math.sqrt(heads[2]), self.causal)
-        return self.output(mixed.view(x.shape), residual)
+        return self.output(mixed.view(x.shape))
 
 
 class Rotary(nn.Module):
