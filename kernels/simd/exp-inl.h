@@ -187,7 +187,7 @@ HWY_INLINE HighLow<hn::Vec<D>> ExpParts(D d, hn::Vec<D> x, [[maybe_unused]] Low 
 
 // 2^n as two factors, each a normal number: 2^(n + kShift) 2^-kShift for negative n, else the other way round.
 template <class D, class K = ExpConstants<hn::TFromD<D>>>
-HWY_INLINE HighLow<hn::Vec<D>> TwoFactors(D d, hn::MFromD<D> negative, hn::Vec<D> n_plus_magic) {
+HWY_INLINE HighLow<hn::Vec<D>> TwoFactors(D d, hn::Mask<D> negative, hn::Vec<D> n_plus_magic) {
   const auto shift = hn::Set(d, K::kShift);
   const auto first = PowerOfTwo(d, hn::Add(n_plus_magic, hn::IfThenElse(negative, shift, hn::Neg(shift))));
   return {first, hn::IfThenElse(negative, hn::Set(d, K::kDown), hn::Set(d, 1 / K::kDown))};
