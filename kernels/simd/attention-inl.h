@@ -53,7 +53,7 @@ HWY_INLINE void MaxOfKeys(D d, const Seen<F>& seen, size_t lane, size_t from, si
                            hn::Set(d, -std::numeric_limits<F>::infinity()));
         hn::Store(v, d, at);
       }
-      most[u] = hn::Max(most[u], v);
+      most[u] = AtLeast(most[u], v);
     }
   }
 }
@@ -74,7 +74,7 @@ HWY_NOINLINE void SoftmaxBlock(const Seen<F>& seen, size_t rows, F* scores, F* m
     MaxOfKeys<true>(d, seen, lane, begin, common_begin, scores, most);
     MaxOfKeys<false>(d, seen, lane, common_begin, common_end, scores, most);
     MaxOfKeys<true>(d, seen, lane, common_end, stop, scores, most);
-    const auto block = hn::Max(hn::Max(most[0], most[1]), hn::Max(most[2], most[3]));
+    const auto block = AtLeast(AtLeast(most[0], most[1]), AtLeast(most[2], most[3]));
     const auto finite = [&](auto v) HWY_ATTR { return hn::IfThenZeroElse(hn::Eq(v, lowest), v); };
     const auto shift = finite(block);
     hn::Vec<D> total[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
@@ -87,7 +87,7 @@ HWY_NOINLINE void SoftmaxBlock(const Seen<F>& seen, size_t rows, F* scores, F* m
         total[u] = hn::Add(total[u], p);
       }
     }
-    const auto before = hn::Load(d, max + lane), after = hn::Max(before, block);
+    const auto before = hn::Load(d, max + lane), after = AtLeast(before, block);
     const auto f = Exp2<false>(d, hn::Sub(before, finite(after))), g = Exp2<false>(d, hn::Sub(block, finite(after)));
     const auto added = hn::Mul(hn::Add(hn::Add(total[0], total[2]), hn::Add(total[1], total[3])), g);
     hn::Store(hn::MulAdd(hn::Load(d, sum + lane), f, added), d, sum + lane);
