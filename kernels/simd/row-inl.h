@@ -24,6 +24,7 @@
 
 #include "kernels/core/dtype.h"
 #include "kernels/simd/math-inl.h"
+#include "kernels/simd/sum_blocks.h"
 
 // Loops over accumulators must be unrolled for these to live in registers; g++ -O2 does not by itself.
 #undef STRATA_UNROLL
@@ -37,12 +38,6 @@ HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-inline constexpr size_t kVirtualLanes = 64;
-// Dot products add in order, in blocks of this length.
-inline constexpr size_t kSumBlock = 128;
-// Sums down the rows add this many in order, then this many of those sums, then these: short chains, small errors.
-inline constexpr size_t kColumnBlock = 16;
 
 // What a dtype is computed in: bfloat16 in float32, the others as they are.
 template <class T>

@@ -112,9 +112,6 @@ void LinearBackwardCpu(const OpContext&, const Call&);
 void LinearBackwardBf16Dot(const OpContext&, const Call&);
 void LinearBackwardBf16Amx(const OpContext&, const Call&);
 
-// Rows of a block of grad_bias's sum: kSumBlock, which is a vector kernel's own.
-inline constexpr int64_t kSumRows = 128;
-
 // The start of linear_backward's workspace, in bytes: `before` where it is computed again, the sums' gradient where it
 // is not grad_y, and what blocks of rows add to grad_bias.
 struct LinearBackwardSpace {

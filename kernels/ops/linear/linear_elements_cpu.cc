@@ -19,8 +19,6 @@ namespace HWY_NAMESPACE {
 // Columns of a strip: its sums stay in the first-level cache.
 inline constexpr size_t kStrip = 256;
 
-static_assert(kSumRows == int64_t{kSumBlock});
-
 // Element [row, column] of each is at row * width + column.
 template <class T>
 struct Elements {
@@ -151,7 +149,7 @@ LinearBackwardCall::LinearBackwardCall(const Call& call)
 LinearBackwardSpace::LinearBackwardSpace(const LinearBackwardCall& call) {
   const size_t outputs = AlignUp(static_cast<size_t>(call.grad_y.numel()) * SizeOf(call.x.dtype));
   const size_t element = std::max(SizeOf(call.x.dtype), sizeof(float));
-  const auto blocks = static_cast<size_t>((call.x.rows() + kSumRows - 1) / kSumRows);
+  const size_t blocks = (static_cast<size_t>(call.x.rows()) + kSumBlock - 1) / kSumBlock;
   before = call.computes_before() ? outputs : 0;
   sums_grad = call.plain() ? 0 : outputs;
   bias = AlignUp(blocks * static_cast<size_t>(call.grad_bias.numel()) * element);
