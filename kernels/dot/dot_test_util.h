@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/core/dtype.h"
@@ -24,6 +25,17 @@ float SumBf16Dot(int64_t k, A a, B b) {
   float sum = 0;
   for (int64_t i = 0; i < k; i += 2) sum = add(add(sum, i + 1), i);
   return sum;
+}
+
+// bf16-amx: what TDPBF16PS adds to `sum` for a group of up to 32 steps along k, an even number. The even products and
+// the odd ones are summed apart, in order, then added (Intel's manual, volume 2, TDPBF16PS).
+inline float AddGroupAmx(float sum, const uint16_t* a, const uint16_t* b, size_t k) {
+  float parts[2] = {};
+  for (size_t i = 0; i < k; ++i) {
+    const float x = Flushed(ToFloat(BF16{a[i]})), y = Flushed(ToFloat(BF16{b[i]}));
+    parts[i % 2] = Flushed(std::fma(x, y, parts[i % 2]));
+  }
+  return Flushed(Flushed(sum) + Flushed(parts[0] + parts[1]));
 }
 
 }  // namespace strata
