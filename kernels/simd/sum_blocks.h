@@ -1,5 +1,5 @@
-// How long sums are cut into blocks: part of the answer (docs/design/numerics.md), so no kernel may choose another. Plain
-// C++, for variant tables that size their workspaces by it.
+// How long sums are cut into blocks: part of the answer (docs/design/numerics.md), so no kernel may choose another.
+// Plain C++, for variant tables that size their workspaces by it.
 #pragma once
 
 #include <cstddef>
