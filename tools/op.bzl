@@ -28,7 +28,7 @@ def op(name, deps = [], header_deps = [], test_deps = []):
     native.cc_library(name = name + "_h", hdrs = [name + ".h"], deps = _CORE + header_deps, visibility = visibility)
     native.cc_library(
         name = name + "_cpu",
-        srcs = [name + "_cpu.cc"] + native.glob([name + "_*_cpu.cc", "*_tile.h"]),
+        srcs = [name + "_cpu.cc"] + native.glob([name + "_*_cpu.cc", "*_tile.h", name + "_*-inl.h"]),
         copts = SIMD_COPTS,
         deps = [":" + name + "_h", "//kernels/simd"] + deps,
     )

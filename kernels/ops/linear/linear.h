@@ -98,6 +98,10 @@ void LinearBackwardRef(const OpContext&, const Call&);
 void LinearCpu(const OpContext&, const LinearCall&, GemmBlocks blocks = {});
 // The weight in panels (kernels/simd/gemm_plan.h).
 void LinearPrepareCpu(const TensorView& weight, void* out);
+// What these and LinearBackwardCpu do in float64.
+void LinearF64(const OpContext&, const LinearCall&, GemmBlocks blocks);
+void LinearPrepareF64(const TensorView& weight, void* out);
+void LinearProductsF64(const OpContext&, const LinearBackwardCall&, const TensorView& sums_grad);
 
 // bfloat16 by vdpbf16ps; the weight in panels of its own (kernels/dot/dot.h). REQUIRES: Cpu().avx512_bf16.
 void LinearBf16Dot(const OpContext&, const Call&);

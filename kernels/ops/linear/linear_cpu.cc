@@ -2,78 +2,21 @@
 #define HWY_TARGET_INCLUDE "kernels/ops/linear/linear_cpu.cc"
 #include <hwy/foreach_target.h>  // compiles this file again for every target
 
-#include "kernels/core/typed_kernel.h"
-#include "kernels/ops/linear/linear.h"
-#include "kernels/simd/epilogue-inl.h"
-#include "kernels/simd/gemm-inl.h"
+#include "kernels/ops/linear/linear_products-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
-template <class T>
-Matrix<T> RowMajor(const TensorView& view) {
-  return {view.In<T>(), static_cast<size_t>(view.size(-1)), 1};
-}
-template <class T>
-Matrix<T> Transposed(Matrix<T> matrix) {
-  return {matrix.data, matrix.column_stride, matrix.row_stride};
-}
-
-// Where sums of type F may wait: in the output, if that is its type.
-template <class F>
-F* InPlace(const TensorView& y) {
-  return y.dtype == kDTypeOf<F> ? y.Out<F>() : nullptr;
-}
-
-template <class T>
-void Forward(const OpContext& context, const LinearCall& c, GemmBlocks blocks) {
-  using F = ComputeType<T>;
-  const GemmShape shape{static_cast<size_t>(c.x.rows()), static_cast<size_t>(c.weight.size(0)),
-                        static_cast<size_t>(c.weight.size(1))};
-  const auto in = [](const TensorView* view) { return view != nullptr ? view->In<T>() : nullptr; };
-  const Epilogue<T> epilogue{.y = c.y.Out<T>(),
-                             .width = shape.n,
-                             .bias = in(c.bias),
-                             .activation = c.activation,
-                             .gate = in(c.gate),
-                             .residual = in(c.residual),
-                             .before = c.before != nullptr ? c.before->Out<T>() : nullptr};
-  Gemm<F>(context, shape, Matrix<T>{c.x.In<T>(), shape.k, 1}, Transposed(RowMajor<T>(c.weight)),
-          static_cast<const F*>(c.weight.prepared), InPlace<F>(c.y), epilogue,
-          /*more=*/false, blocks);
-}
-
-// grad_x and grad_weight, of the gradient of the sums.
-template <class T>
-void Products(const OpContext& context, const LinearBackwardCall& c, const TensorView& sums_grad) {
-  using F = ComputeType<T>;
-  const size_t rows = static_cast<size_t>(c.x.rows()), out = static_cast<size_t>(c.weight.size(0)),
-               in = static_cast<size_t>(c.weight.size(1));
-  const Matrix<T> grad{sums_grad.In<T>(), out, 1}, inputs{c.x.In<T>(), in, 1};
-  const F* const unpacked = nullptr;
-  if (c.grad_x.numel() > 0) {
-    Gemm<F>(context, {rows, in, out}, grad, RowMajor<T>(c.weight), unpacked, InPlace<F>(c.grad_x),
-            Epilogue<T>{.y = c.grad_x.Out<T>(), .width = in});
-  }
-  if (c.grad_weight.numel() > 0) {
-    Gemm<F>(context, {out, in, rows}, Transposed(grad), inputs, unpacked, InPlace<F>(c.grad_weight),
-            Epilogue<T>{.y = c.grad_weight.Out<T>(), .width = in});
-  }
-}
-
+// float32 and bfloat16, which share tiles.
 void Linear(const OpContext& context, const LinearCall& call, GemmBlocks blocks) {
-  DispatchFloat(call.x.dtype, [&](auto type) { Forward<decltype(type)>(context, call, blocks); });
+  call.x.dtype == DType::kF32 ? Forward<float>(context, call, blocks) : Forward<BF16>(context, call, blocks);
 }
 void LinearPrepare(const TensorView& weight, void* out) {
-  DispatchFloat(weight.dtype, [&](auto type) {
-    using T = decltype(type);
-    PackB({0, static_cast<size_t>(weight.size(0)), static_cast<size_t>(weight.size(1))},
-          Transposed(RowMajor<T>(weight)), static_cast<ComputeType<T>*>(out));
-  });
+  weight.dtype == DType::kF32 ? Prepare<float>(weight, out) : Prepare<BF16>(weight, out);
 }
 void LinearProducts(const OpContext& context, const LinearBackwardCall& call, const TensorView& sums_grad) {
-  DispatchFloat(call.x.dtype, [&](auto type) { Products<decltype(type)>(context, call, sums_grad); });
+  call.x.dtype == DType::kF32 ? Products<float>(context, call, sums_grad) : Products<BF16>(context, call, sums_grad);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -88,16 +31,21 @@ HWY_EXPORT(LinearPrepare);
 HWY_EXPORT(LinearProducts);
 
 void LinearCpu(const OpContext& context, const LinearCall& call, GemmBlocks blocks) {
+  if (call.x.dtype == DType::kF64) return LinearF64(context, call, blocks);
   HWY_DYNAMIC_DISPATCH(Linear)(context, call, blocks);
 }
 
-void LinearPrepareCpu(const TensorView& weight, void* out) { HWY_DYNAMIC_DISPATCH(LinearPrepare)(weight, out); }
+void LinearPrepareCpu(const TensorView& weight, void* out) {
+  if (weight.dtype == DType::kF64) return LinearPrepareF64(weight, out);
+  HWY_DYNAMIC_DISPATCH(LinearPrepare)(weight, out);
+}
 
 void LinearBackwardCpu(const OpContext& context, const Call& call) {
   const LinearBackwardCall c(call);
   OpContext products;
   const auto forward = [](const OpContext& on, const LinearCall& made) { LinearCpu(on, made); };
   const TensorView sums_grad = LinearBackwardElements(context, c, forward, &products);
+  if (c.x.dtype == DType::kF64) return LinearProductsF64(products, c, sums_grad);
   HWY_DYNAMIC_DISPATCH(LinearProducts)(products, c, sums_grad);
 }
 
