@@ -31,11 +31,12 @@ def parse(arguments):
     suites = "\n".join(f"  {name:<11}{what}" for name, what in SUITES.items())
     parser = argparse.ArgumentParser(
         prog="tools/bench",
-        description="Strata beside its peers and beside what this machine can do.\n\nsuites:\n" + suites,
+        description="Strata beside its peers and beside what this machine can do.\n\nsuites:\n" + suites
+        + "\n\ngoals runs nothing: it makes goals.md again from the CSVs in the folder.",
         epilog="How to read what it prints: docs/benchmarks.md.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("suite", choices=SUITES, metavar="SUITE", help="one of the above")
+    parser.add_argument("suite", choices=[*SUITES, "goals"], metavar="SUITE", help="one of the above, or goals")
     parser.add_argument(
         "--quick",
         action="store_true",
@@ -62,11 +63,15 @@ def options_of(args):
     return Options(threads, args.rounds or 15, False, slice_s=0.02, budget_s=8.0, total_s=100.0)
 
 
+def _docs():
+    return pathlib.Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
+
+
 def run(args, command, options=None):
     """Prints the table and the JSON line; the exit status, 1 where a result was wrong."""
     import torch
 
-    from . import machine, report, runner
+    from . import goals, machine, report, runner
     from .progress import Progress
 
     torch.manual_seed(0)
@@ -85,13 +90,13 @@ def run(args, command, options=None):
     print("\n".join([*report.context(options, command), *report.table(*cells)]), flush=True)
     if not roofs.values:
         print("no roofs: bazel build //kernels/bench:roof")
-    folder = args.out or (None if args.quick else machine.ROOT / "docs" / "benchmarks")
+    folder = args.out or (None if args.quick else _docs())
     if folder:
         name = f"{args.suite}-{options.threads}t"
         written = report.write(
             folder, name, f"{args.suite}: {SUITES[args.suite]}", results, cells, suite.UNIT, options, command, roofs
         )
-        print("wrote " + ", ".join(str(p) for p in written))
+        print("wrote " + ", ".join(str(p) for p in [*written, goals.write(folder)]))
     print(json.dumps(runner.summary(args.suite, results)))
     return 1 if any(r.wrong for r in results) else 0
 
@@ -99,6 +104,11 @@ def run(args, command, options=None):
 def main(arguments):
     args = parse(arguments)
     try:
+        if args.suite == "goals":
+            from . import goals
+
+            print("wrote", goals.write(args.out or _docs()))
+            return 0
         return run(args, "tools/bench " + shlex.join(arguments))
     except KeyboardInterrupt:
         print("bench: stopped", file=sys.stderr)

@@ -8,7 +8,7 @@ import xml.etree.ElementTree
 import pytest
 import torch
 from bench import __main__ as bench
-from bench import case, chart, machine, report, runner, timing
+from bench import case, chart, goals, machine, report, runner, timing
 from bench.progress import Progress
 
 
@@ -148,3 +148,34 @@ def test_the_roof_of_streaming_is_that_of_the_level_that_holds_the_data():
 
 def test_a_picture_without_peers_or_roofs_is_still_a_picture():
     xml.etree.ElementTree.fromstring(chart.picture("t < u", [], machine.Roofs({}, 1), ["note & more"]))
+
+
+_HEADER = "case,dtype,outputs,side,median_s,spread,samples,work_per_s,roof_per_s,ratio,note\n"
+
+
+def test_the_goals_page_counts_what_meets_a_goal_and_names_what_does_not(tmp_path):
+    lines = [
+        "linear 512x512 -> 512,float32,reused,strata,0.002,0,9,9.5e10,1e11,1.5,",
+        "linear 512x512 -> 512,float32,reused,eager,0.003,0,9,6e10,1e11,,",
+        "linear 512x512 -> 512,float32,reused,ort,0.001,0,9,2e11,1e11,,",  # not a peer of this goal
+        "linear 1024x1024 -> 1024,float32,fresh,strata,1,0,9,1,1e11,1,",  # fresh outputs are not summed up
+        "linear 1024x1024 -> 1024,float32,reused,strata,0.02,0,9,8e10,1e11,0.9,",
+        "linear 1024x1024 -> 1024,float32,reused,eager,0.018,0,9,8e10,1e11,,",
+    ]
+    (tmp_path / "gemm-2t.csv").write_text(_HEADER + "\n".join(lines) + "\n")
+    assert bench.main(["goals", "--out", str(tmp_path)]) == 0
+    line = next(x for x in (tmp_path / "goals.md").read_text().splitlines() if x.startswith("|GEMM, squares, float32"))
+    assert line.split("|")[2:-1] == [
+        "92 % of the roof, ratio 1.00",
+        "80 % to 95 %",
+        "0.90 to 1.50, mean 1.16",
+        "1 of 2",
+        "linear 1024x1024 -> 1024 (80 %, 0.90)",
+    ]
+
+
+def test_the_committed_goals_page_is_made_of_the_committed_runs():
+    folder = machine.ROOT / "docs" / "benchmarks"
+    made = goals.page(folder)
+    assert made.count("\n|") > len(goals.GOALS), "a goal without a run"
+    assert (folder / "goals.md").read_text(encoding="utf-8") == made, "tools/bench goals makes it again"
