@@ -2,74 +2,226 @@
 #define HWY_TARGET_INCLUDE "kernels/ops/batch_norm/batch_norm_cpu.cc"
 #include <hwy/foreach_target.h>  // compiles this file again for every target
 
+#include "kernels/core/call.h"
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/batch_norm/batch_norm.h"
-#include "kernels/simd/row-inl.h"
+#include "kernels/simd/activation-inl.h"
+#include "kernels/simd/columns-inl.h"
 #include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
-// What the channels at a place are normalised with.
+// What is known of channels: of one in every lane, or of one a lane.
 template <class D>
-struct Affine {
-  hn::Vec<D> mean, scale, weight, bias;
-
-  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> x) const {
-    return hn::MulAdd(hn::Mul(hn::Sub(x, mean), scale), weight, bias);
-  }
+struct Channels {
+  hn::Vec<D> mean, scale, weight;
 };
+
+// p[0] in every lane.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> Spread(D d, const T* p) {
+  const hn::CappedTag<hn::TFromD<D>, 1> one;
+  return hn::Set(d, hn::GetLane(ReadN(one, p, 1)));
+}
+
+template <class D>
+HWY_INLINE Channels<D> ChannelsOf(D d, hn::Vec<D> mean, hn::Vec<D> var, hn::Vec<D> weight, double eps) {
+  using F = hn::TFromD<D>;
+  return {mean, hn::Div(hn::Set(d, F(1)), hn::Sqrt(hn::Add(var, hn::Set(d, static_cast<F>(eps))))), weight};
+}
 
 template <class T>
 struct Statistics {
-  const T *mean, *var, *weight, *bias;
+  const T *mean, *var, *weight;
   double eps;
 
-  // Of the channels [c, c + lanes of d), one a lane.
   template <class D, class At>
-  HWY_INLINE Affine<D> Of(D d, At at) const {
-    using F = hn::TFromD<D>;
-    const auto root = hn::Sqrt(hn::Add(at(var), hn::Set(d, static_cast<F>(eps))));
-    return {at(mean), hn::Div(hn::Set(d, F(1)), root), at(weight), at(bias)};
+  HWY_INLINE Channels<D> Each(D d, At at) const {
+    return ChannelsOf(d, at(mean), at(var), at(weight), eps);
+  }
+  template <class D>
+  HWY_INLINE Channels<D> One(D d, size_t channel) const {
+    return ChannelsOf(d, Spread(d, mean + channel), Spread(d, var + channel), Spread(d, weight + channel), eps);
   }
 };
 
-template <class T, class F = ComputeType<T>>
-HWY_INLINE void ChannelRow(const Statistics<T>& statistics, size_t channel, const T* x, size_t places, bool stream,
-                           T* y) {
-  const hn::ScalableTag<F> d;
-  const hn::CappedTag<F, 1> one;
-  const auto a = statistics.Of(one, AtTail<decltype(one)>{one, channel, 1});
-  const auto all = [d](auto v) HWY_ATTR { return hn::Set(d, hn::GetLane(v)); };
-  const Affine<decltype(d)> affine = {all(a.mean), all(a.scale), all(a.weight), all(a.bias)};
-  MapRow(d, places, stream, y, [&](auto at) HWY_ATTR { return affine(at(x)); }, x + places);
-}
-
+// Elements that lie together: `count` places of one channel, or the one place of `count` channels.
 template <class T>
-void Forward(const OpContext& context, const TensorView& x, const Statistics<T>& statistics, const TensorView& y) {
-  const hn::ScalableTag<ComputeType<T>> d;
-  const int64_t channels = x.size(1), places = x.size(2);
-  if (places == 1) {  // channels are neighbours: vectors of them
-    return ForRows(*context.parallel, x.size(0), channels, false, [&](int64_t n) HWY_ATTR {
-      const T* row = x.In<T>() + n * channels;
-      Map(d, static_cast<size_t>(channels), y.Out<T>() + n * channels,
-          [&](auto at) HWY_ATTR { return statistics.Of(d, at)(at(row)); });
-    });
+struct Row {
+  const T *x, *bias, *residual;
+  T* y;
+  size_t count;
+};
+
+template <bool kResidual, bool kRelu, class T>
+struct Forward {
+  using F = ComputeType<T>;
+  using D = hn::ScalableTag<F>;
+
+  // relu needs no rounding before it: it keeps or clears what is rounded after it.
+  template <class At>
+  static HWY_INLINE hn::Vec<D> Finish(At at, const Row<T>& row, const Channels<D>& channels, hn::Vec<D> bias) {
+    const D d;
+    const auto normal = hn::Mul(hn::Sub(at(row.x), channels.mean), channels.scale);
+    auto y = hn::MulAdd(normal, channels.weight, bias);
+    if constexpr (kResidual) y = hn::Add(RoundTo<T>(d, y), at(row.residual));
+    if constexpr (kRelu) y = Relu(d, y);
+    return y;
   }
-  const bool stream = Streams<T>(y.data, x.numel(), places);
-  ForRows(*context.parallel, x.size(0) * channels, places, stream, [&](int64_t r) HWY_ATTR {
-    ChannelRow(statistics, static_cast<size_t>(r % channels), x.In<T>() + r * places, static_cast<size_t>(places),
-               stream, y.Out<T>() + r * places);
-  });
+  static void OneChannel(const Statistics<T>& statistics, size_t channel, bool stream, const Row<T>& row) {
+    const D d;
+    const auto channels = statistics.One(d, channel);
+    const auto bias = Spread(d, row.bias + channel);
+    const auto finish = [&](auto at) HWY_ATTR { return Finish(at, row, channels, bias); };
+    if constexpr (kResidual) {
+      MapRow(d, row.count, stream, row.y, finish, row.x + row.count, row.residual + row.count);
+    } else {
+      MapRow(d, row.count, stream, row.y, finish, row.x + row.count);
+    }
+  }
+  static void EachChannel(const Statistics<T>& statistics, const Row<T>& row) {
+    const D d;
+    Map(d, row.count, row.y, [&](auto at) HWY_ATTR { return Finish(at, row, statistics.Each(d, at), at(row.bias)); });
+  }
+};
+
+// Calls row(r, first element, channel) for every channel of every sample, of which r counts them.
+template <class T, class OneRow>
+void ForChannels(const OpContext& context, const TensorView& x, bool stream, OneRow row) {
+  const int64_t channels = x.size(1), places = x.size(2);
+  ForRows(*context.parallel, x.size(0) * channels, places, stream,
+          [&](int64_t r) HWY_ATTR { row(r, static_cast<size_t>(r * places), static_cast<size_t>(r % channels)); });
 }
 
 void BatchNorm(const OpContext& context, const TensorView& x, const TensorView& mean, const TensorView& var,
-               const TensorView& weight, const TensorView& bias, double eps, const TensorView& y) {
-  DispatchFloat(x.dtype, [&](auto type) {
+               const TensorView& weight, const TensorView& bias, const TensorView* residual, double eps,
+               BatchNormActivation activation, const TensorView& y) {
+  const auto run = [&](auto type, auto with_residual, auto relu) {
     using T = decltype(type);
-    Forward<T>(context, x, {mean.In<T>(), var.In<T>(), weight.In<T>(), bias.In<T>(), eps}, y);
+    using Kernel = Forward<decltype(with_residual)::value, decltype(relu)::value, T>;
+    const Statistics<T> statistics = {mean.In<T>(), var.In<T>(), weight.In<T>(), eps};
+    const auto row = [&](size_t start, int64_t count) {
+      return Row<T>{x.In<T>() + start, bias.In<T>(), residual == nullptr ? nullptr : residual->In<T>() + start,
+                    y.Out<T>() + start, static_cast<size_t>(count)};
+    };
+    if (x.size(2) == 1) {
+      return ForRows(*context.parallel, x.size(0), x.size(1), false, [&](int64_t n) {
+        Kernel::EachChannel(statistics, row(static_cast<size_t>(n * x.size(1)), x.size(1)));
+      });
+    }
+    const bool stream = Streams<T>(y.data, x.numel(), x.size(2));
+    ForChannels<T>(context, x, stream, [&](int64_t, size_t start, size_t channel) {
+      Kernel::OneChannel(statistics, channel, stream, row(start, x.size(2)));
+    });
+  };
+  DispatchFloat(x.dtype, [&](auto type) {
+    const auto with = [&](auto with_residual) {
+      activation == BatchNormActivation::kRelu ? run(type, with_residual, std::true_type())
+                                               : run(type, with_residual, std::false_type());
+    };
+    residual == nullptr ? with(std::false_type()) : with(std::true_type());
   });
+}
+
+template <class T>
+struct GradientRow {
+  const T *grad_y, *x, *y;
+  T *grad_x, *grad_residual;  // the second nullptr where nobody wants it
+  bool relu, stream;
+
+  template <class D, class At>
+  HWY_INLINE hn::Vec<D> Before(D d, At at) const {
+    const auto grad = at(grad_y);
+    return relu ? hn::IfThenZeroElse(hn::Le(at(y), hn::Zero(d)), grad) : grad;
+  }
+  // A streamed row is whole lines, so that every place in it is a whole vector, too.
+  template <class At, class V>
+  HWY_INLINE void Put(At at, V v, T* out) const {
+    stream ? WriteStream(v, at.d, out + at.i) : at.Put(v, out);
+  }
+  // Writes the gradients at a place; returns that ahead of the residual.
+  template <class D, class At>
+  HWY_INLINE hn::Vec<D> Visit(D d, At at, const Channels<D>& channels) const {
+    const auto grad = Before(d, at);
+    Put(at, hn::Mul(hn::Mul(grad, channels.weight), channels.scale), grad_x);
+    if (grad_residual != nullptr) Put(at, grad, grad_residual);
+    return grad;
+  }
+};
+
+// The gradients of the elements, and each channel's sums of a sample: of g * (x - mean) and of g.
+template <class T, class F = ComputeType<T>>
+void ElementGradients(const OpContext& context, const BatchNormBackwardCall& call, const Statistics<T>& statistics,
+                      F* by_x, F* plain) {
+  const hn::ScalableTag<F> d;
+  const int64_t channels = call.x.size(1), places = call.x.size(2);
+  const bool stream = Streams<T>(call.grad_x.data, call.x.numel(), places) &&
+                      Streams<T>(call.grad_residual.data, call.x.numel(), places);
+  const auto row = [&](size_t start) {
+    T* residual = call.grad_residual.numel() > 0 ? call.grad_residual.Out<T>() + start : nullptr;
+    return GradientRow<T>{call.grad_y.In<T>() + start,
+                          call.x.In<T>() + start,
+                          call.y.In<T>() + start,
+                          call.grad_x.Out<T>() + start,
+                          residual,
+                          call.relu,
+                          stream};
+  };
+  if (places == 1) {
+    return ForRows(*context.parallel, call.x.size(0), channels, false, [&](int64_t n) HWY_ATTR {
+      const size_t start = static_cast<size_t>(n * channels);
+      const GradientRow<T> of = row(start);
+      ForEachVector(d, static_cast<size_t>(channels), [&](auto at) HWY_ATTR {
+        const auto each = statistics.Each(d, at);
+        const auto grad = of.Visit(d, at, each);
+        at.Put(hn::Mul(grad, hn::Sub(at(of.x), each.mean)), by_x + start);
+        at.Put(grad, plain + start);
+      });
+    });
+  }
+  ForChannels<T>(context, call.x, stream, [&](int64_t r, size_t start, size_t channel) HWY_ATTR {
+    const GradientRow<T> of = row(start);
+    const auto one = statistics.One(d, channel);
+    const auto sums = LaneSums<2>(d, static_cast<size_t>(places), [&](auto* acc, auto at) HWY_ATTR {
+      const auto grad = at.Keep(of.Visit(d, at, one));
+      acc[0] = hn::MulAdd(grad, at.Keep(hn::Sub(at(of.x), one.mean)), acc[0]);
+      acc[1] = hn::Add(acc[1], grad);
+    });
+    by_x[r] = sums[0];
+    plain[r] = sums[1];
+  });
+}
+
+template <class T, class F = ComputeType<T>>
+void Backward(const OpContext& context, const BatchNormBackwardCall& call) {
+  const hn::ScalableTag<F> d;
+  const auto samples = static_cast<size_t>(call.x.size(0)), channels = static_cast<size_t>(call.x.size(1));
+  const Statistics<T> statistics = {call.mean.In<T>(), call.var.In<T>(), call.weight.In<T>(), call.eps};
+  F* by_x = reinterpret_cast<F*>(context.workspace);
+  F* plain = by_x + samples * channels;
+  ElementGradients(context, call, statistics, by_x, plain);
+  const auto down = [&](const F* sums, auto put) HWY_ATTR {
+    SumDown(d, samples, channels, [&](auto at, size_t n) HWY_ATTR { return at(sums + n * channels); }, put);
+  };
+  down(by_x, [&](auto at, auto sum) HWY_ATTR {
+    const auto each = statistics.Each(d, at);
+    const auto by_normal = hn::Mul(sum, each.scale);
+    at.Put(by_normal, call.grad_weight.Out<T>());
+    const auto slope = hn::Mul(hn::Mul(each.scale, each.scale), hn::Mul(each.weight, hn::Set(d, F(-0.5))));
+    at.Put(hn::Mul(by_normal, slope), call.grad_var.Out<T>());
+  });
+  down(plain, [&](auto at, auto sum) HWY_ATTR {
+    const auto each = statistics.Each(d, at);
+    at.Put(sum, call.grad_bias.Out<T>());
+    at.Put(hn::Neg(hn::Mul(hn::Mul(sum, each.weight), each.scale)), call.grad_mean.Out<T>());
+  });
+}
+
+void BatchNormBackward(const OpContext& context, const Call& c) {
+  const BatchNormBackwardCall call(c);
+  DispatchFloat(call.x.dtype, [&](auto type) { Backward<decltype(type)>(context, call); });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -80,10 +232,15 @@ HWY_AFTER_NAMESPACE();
 namespace strata {
 
 HWY_EXPORT(BatchNorm);
+HWY_EXPORT(BatchNormBackward);
 
 void BatchNormCpu(const OpContext& context, const TensorView& x, const TensorView& mean, const TensorView& var,
-                  const TensorView& weight, const TensorView& bias, double eps, const TensorView& y) {
-  HWY_DYNAMIC_DISPATCH(BatchNorm)(context, x, mean, var, weight, bias, eps, y);
+                  const TensorView& weight, const TensorView& bias, const TensorView* residual, double eps,
+                  BatchNormActivation activation, const TensorView& y) {
+  HWY_DYNAMIC_DISPATCH(BatchNorm)(context, x, mean, var, weight, bias, residual, eps, activation, y);
+}
+void BatchNormBackwardCpu(const OpContext& context, const Call& call) {
+  HWY_DYNAMIC_DISPATCH(BatchNormBackward)(context, call);
 }
 
 }  // namespace strata

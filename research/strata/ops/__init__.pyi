@@ -126,8 +126,30 @@ def attention_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """gradients of attention"""
 
-def batch_norm(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-05) -> Tensor:
-    """y = (x - mean[c]) / sqrt(var[c] + eps) * weight[c] + bias[c]"""
+def batch_norm(
+    x: Tensor,
+    mean: Tensor,
+    var: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    residual: Tensor | None = None,
+    eps: float = 1e-05,
+    activation: Literal["none", "relu"] | int = "none",
+) -> Tensor:
+    """y = relu or nothing of (x - mean[c]) / sqrt(var[c] + eps) * weight[c] + bias[c] + residual"""
+
+def batch_norm_backward(
+    grad_y: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    var: Tensor,
+    weight: Tensor,
+    y: Tensor,
+    eps: float = 1e-05,
+    activation: Literal["none", "relu"] | int = "none",
+    need_residual: int = 1,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """gradients of batch_norm"""
 
 def clip_grad_norm(grads: Sequence[Tensor], max_norm: float = 1.0) -> Tensor:
     """norm = |grads|; grads *= min(1, max_norm / (norm + 1e-6))"""

@@ -84,7 +84,7 @@ def _batch_norm(x, mean, var, weight=None, bias=None, training=False, momentum=0
     only(not training, "inference alone")
     only(x.dim() > 1, "channels are the second dim")
     flat, weight, bias = channels(x, weight, bias)
-    return ops.batch_norm(flat, mean, var, weight, bias, eps).reshape(x.shape)
+    return ops.batch_norm(flat, mean, var, weight, bias, eps=eps).reshape(x.shape)
 
 
 @case("nn.functional.gelu")
