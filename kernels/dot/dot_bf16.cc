@@ -20,36 +20,46 @@ struct Bf16Dot {
   }
 };
 
-// 32 columns.
+// 16 columns, turned in registers 64 bytes at a time, so that vectors run across them. Columns past the last are
+// copies.
 template <size_t kRows>
-void RowsOfBf16(const DotRows& product, size_t column, size_t columns, uint32_t* sums) {
-  ColumnTurner turner(static_cast<const std::byte*>(product.b) + column * product.bytes, columns, product.bytes);
+STRATA_DOT_INLINE void ColumnsOfBf16(const DotRows& product, size_t column, size_t columns, uint32_t* sums) {
+  const size_t bytes = product.bytes;
+  const std::byte* from[16];
+  for (size_t j = 0; j < 16; ++j) {
+    from[j] = static_cast<const std::byte*>(product.b) + (column + std::min(j, columns - 1)) * bytes;
+  }
   const auto* a = static_cast<const uint32_t*>(product.a);
-  __m512 acc[kRows][2];
+  __m512 acc[kRows];
 #pragma GCC unroll 8
-  for (size_t r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
-  alignas(64) __m512i turned[2][16][2];
-  turner.MoveTo(0);
-  for (size_t s = 0; s < kTurnUnits; ++s) turner.Unit(s, turned[0]);
-  for (size_t at = 0; at < product.bytes; at += 64, a += 16 * kRows) {
-    const auto& now = turned[at / 64 % 2];
-    turner.MoveTo(at + 64);
+  for (size_t r = 0; r < kRows; ++r) acc[r] = _mm512_setzero_ps();
+  for (size_t at = 0; at < bytes; at += 64, a += 16 * kRows) {
+    // At the end of these columns the next 16 follow.
+    const size_t ahead = at + kColumnsAhead + (at + kColumnsAhead < bytes ? 0 : 15 * bytes);
+    const __mmask64 mask = FirstBytes(bytes - at);
+    __m512i v[16];
 #pragma GCC unroll 16
-    for (size_t s = 0; s < kTurnUnits; ++s) {
-      turner.Unit(s, turned[(at / 64 + 1) % 2]);
+    for (size_t j = 0; j < 16; ++j) {
+      _mm_prefetch(reinterpret_cast<const char*>(from[j] + ahead), _MM_HINT_T1);
+      v[j] = _mm512_maskz_loadu_epi8(mask, from[j] + at);
+    }
+    Transpose(v);
+#pragma GCC unroll 16
+    for (size_t s = 0; s < 16; ++s) {
 #pragma GCC unroll 8
       for (size_t r = 0; r < kRows; ++r) {
-        const __m512i row = _mm512_set1_epi32(static_cast<int>(a[s * kRows + r]));
-        acc[r][0] = Bf16Dot::Add(acc[r][0], row, now[s][0]);
-        acc[r][1] = Bf16Dot::Add(acc[r][1], row, now[s][1]);
+        acc[r] = Bf16Dot::Add(acc[r], _mm512_set1_epi32(static_cast<int>(a[s * kRows + r])), v[s]);
       }
     }
   }
 #pragma GCC unroll 8
-  for (size_t r = 0; r < kRows; ++r) {
-    _mm512_storeu_ps(sums + r * kPanelColumns, acc[r][0]);
-    _mm512_storeu_ps(sums + r * kPanelColumns + 16, acc[r][1]);
-  }
+  for (size_t r = 0; r < kRows; ++r) _mm512_storeu_ps(sums + r * kPanelColumns, acc[r]);
+}
+
+// A panel.
+template <size_t kRows>
+void RowsOfBf16(const DotRows& product, size_t column, size_t columns, uint32_t* sums) {
+  for (size_t c = 0; c < columns; c += 16) ColumnsOfBf16<kRows>(product, column + c, columns - c, sums + c);
 }
 
 }  // namespace

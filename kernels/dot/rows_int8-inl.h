@@ -16,12 +16,12 @@ template <class Dot>
 constexpr size_t StreamsOf(size_t rows) {
   return std::clamp<size_t>(Dot::kSums / rows, 1, 8);
 }
-// How far ahead the weight is asked for, into the second-level cache.
-inline constexpr size_t kRowsAhead = 1024;
+// How far ahead the weight is asked for, into the second-level cache, by all streams together.
+inline constexpr size_t kRowsAhead = 8192;
 
 template <class Dot, size_t kRows>
 void RowsOfInt8(const DotRows& product, size_t column, size_t columns, uint32_t* sums) {
-  constexpr size_t kStreams = StreamsOf<Dot>(kRows);
+  constexpr size_t kStreams = StreamsOf<Dot>(kRows), kAhead = kRowsAhead / kStreams;
   const size_t bytes = product.bytes;
   const auto a = [&](size_t r, size_t k) {
     return Dot::Read(static_cast<const int8_t*>(product.a) + (k / 64 * kRows + r) * 64 + k % 64);
@@ -47,13 +47,21 @@ void RowsOfInt8(const DotRows& product, size_t column, size_t columns, uint32_t*
     }
     size_t k = 0;
     for (; k + Dot::kBytes <= bytes; k += Dot::kBytes) {
-      const size_t ahead = k + kRowsAhead < bytes ? k + kRowsAhead : k + kRowsAhead + (kStreams - 1) * bytes;
+      const size_t ahead = k + kAhead < bytes ? k + kAhead : k + kAhead + (kStreams - 1) * bytes;
+      typename Dot::Vec weights[kStreams];
 #pragma GCC unroll 8
       for (size_t j = 0; j < kStreams; ++j) {
         _mm_prefetch(reinterpret_cast<const char*>(b[j] + ahead), _MM_HINT_T1);
-        const auto weights = Dot::Weights(Dot::Read(b[j] + k));
+        weights[j] = Dot::Weights(Dot::Read(b[j] + k));
+      }
+      // A vector of A is read once for all streams: there is one such read a cycle, as there is one multiply-add. (Left
+      // to itself g++ reads it again for each.)
 #pragma GCC unroll 8
-        for (size_t r = 0; r < kRows; ++r) acc[j][r] = Dot::Add(acc[j][r], weights, a(r, k));
+      for (size_t r = 0; r < kRows; ++r) {
+        auto row = a(r, k);
+        __asm__("" : "+v"(row));
+#pragma GCC unroll 8
+        for (size_t j = 0; j < kStreams; ++j) acc[j][r] = Dot::Add(acc[j][r], weights[j], row);
       }
     }
     if (k < bytes) {

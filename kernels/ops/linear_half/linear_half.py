@@ -1,4 +1,4 @@
-"""linear_half in plain PyTorch: the definition that the tests compare the kernels with."""
+"""linear_half in plain PyTorch: the definition that the tests compare the kernels with, and the gradient."""
 
 import torch
 from torch.nn import functional as F
@@ -15,6 +15,15 @@ _ACTIVATIONS = {
 def eager(x, weight, bias=None, activation="none"):
     """`x` [..., K], `weight` [O, K] in float16 or bfloat16, `bias` [O] -> [..., O]."""
     return _ACTIVATIONS[activation](F.linear(x, weight.to(x.dtype), bias))
+
+
+def backward(grads, inputs, attrs):
+    """Gradients of x and bias: those of `linear` with the weight widened. The weight is frozen."""
+    (grad,), (x, weight, bias) = grads, inputs
+    found = torch.ops.strata.linear_backward(
+        grad, x, weight.to(x.dtype), bias, None, None, attrs["activation"], 1, 0, int(bias is not None), 0
+    )
+    return found[0], None, None if bias is None else found[2]
 
 
 def samples(make):

@@ -1,108 +1,13 @@
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/ops/linear_int4/linear_int4_cpu.cc"
-#include <hwy/foreach_target.h>  // compiles this file again for every target
-
-#include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "kernels/base/aligned_buffer.h"
 #include "kernels/core/scalar.h"
-#include "kernels/core/typed_kernel.h"
 #include "kernels/dot/dot_rows.h"
 #include "kernels/ops/linear_int4/int4_tile.h"
 #include "kernels/ops/linear_int4/linear_int4.h"
-#include "kernels/simd/activation-inl.h"
-#include "kernels/simd/row-inl.h"
 
-HWY_BEFORE_NAMESPACE();
 namespace strata {
-namespace HWY_NAMESPACE {
-
-// A group of x to bytes, its scale and the sum of its bytes (linear_int4.h). `n` is a multiple of 32.
-void QuantiseGroup(const float* x, size_t n, int8_t* a, float* s, int32_t* sum) {
-  const hn::ScalableTag<float> d;
-  const hn::RebindToSigned<decltype(d)> di;
-  const hn::Rebind<int8_t, decltype(d)> d8;
-  constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
-  // The order of magnitudes is that of their bits, infinity and NaN above them all.
-  auto largest = hn::Zero(di);
-  for (size_t i = 0; i < n; i += kLanes) {
-    largest = hn::Max(largest, hn::And(hn::BitCast(di, hn::LoadU(d, x + i)), hn::Set(di, 0x7fffffff)));
-  }
-  const float amax = std::bit_cast<float>(hn::GetLane(hn::MaxOfLanes(di, largest)));
-  if (!(amax < std::numeric_limits<float>::infinity())) {
-    std::memset(a, 0, n);
-    *s = std::numeric_limits<float>::quiet_NaN(), *sum = 0;
-    return;
-  }
-  const bool nothing = amax < 0x1p-100f;
-  const auto inverse = hn::Set(d, nothing ? 0 : 127.0f / amax);
-  auto total = hn::Zero(di);
-  for (size_t i = 0; i < n; i += kLanes) {
-    const auto rounded = hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), inverse));
-    total = hn::Add(total, rounded);
-    hn::StoreU(hn::DemoteTo(d8, rounded), d8, a + i);
-  }
-  *s = nothing ? 0 : amax / 127.0f, *sum = hn::GetLane(hn::SumOfLanes(di, total));
-}
-
-template <class T>
-void QuantiseRow(const T* x, size_t in, size_t group, int8_t* a, float* s, int32_t* sums) {
-  HWY_ALIGN float wide[128];
-  for (size_t g = 0; g < in / group; ++g) {
-    const T* from = x + g * group;
-    if constexpr (std::is_same_v<T, float>) {
-      QuantiseGroup(from, group, a + g * group, s + g, sums + g);
-    } else {
-      for (size_t k = 0; k < group; ++k) wide[k] = static_cast<float>(ToDouble(from[k]));
-      QuantiseGroup(wide, group, a + g * group, s + g, sums + g);
-    }
-  }
-}
-
-void QuantiseInt4(const TensorView& x, size_t row, size_t group, int8_t* a, float* s, int32_t* sums) {
-  DispatchFloat(x.dtype, [&](auto type) {
-    const auto in = static_cast<size_t>(x.size(-1));
-    QuantiseRow(x.In<decltype(type)>() + row * in, in, group, a, s, sums);
-  });
-}
-
-// Sums of `rows` x `columns` outputs, 32 apart, to y.
-template <class T>
-void Finish(const ComputeType<T>* sums, size_t rows, size_t columns, const T* bias, Activation activation, T* y,
-            size_t width) {
-  const hn::ScalableTag<ComputeType<T>> d;
-  for (size_t r = 0; r < rows; ++r) {
-    Map(d, columns, y + r * width, [&](auto at) HWY_ATTR {
-      auto v = at(sums + r * kInt4Columns);
-      if (bias != nullptr) v = hn::Add(v, at(bias));
-      return activation == Activation::kNone ? v : Activate(d, activation, RoundTo<T>(d, v));
-    });
-  }
-}
-
-void FinishInt4(const void* sums, size_t row, size_t rows, size_t column, size_t columns, const TensorView* bias,
-                Activation activation, const TensorView& y) {
-  DispatchFloat(y.dtype, [&](auto type) {
-    using T = decltype(type);
-    const auto width = static_cast<size_t>(y.size(-1));
-    Finish<T>(static_cast<const ComputeType<T>*>(sums), rows, columns,
-              bias == nullptr ? nullptr : bias->In<T>() + column, activation, y.Out<T>() + row * width + column, width);
-  });
-}
-
-}  // namespace HWY_NAMESPACE
-}  // namespace strata
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace strata {
-
-HWY_EXPORT(QuantiseInt4);
-HWY_EXPORT(FinishInt4);
-
 namespace {
 
 size_t Size(const TensorView& view, int dim) { return static_cast<size_t>(view.size(dim)); }
@@ -132,10 +37,15 @@ void PlainTile(const Int4Tile& tile, size_t rows, bool half, F* y) {
   }
 }
 
+// Bytes of a row's numbers of even k; and of scales and zero points of a panel, and of two.
+size_t TurnPlane(size_t in) { return RoundUp(in / 2, 64); }
+size_t WideBytes(size_t groups) { return AlignUp(groups * kInt4Columns * (sizeof(float) + 1)); }
+size_t StageBytes(size_t groups) { return 2 * WideBytes(groups); }
+
 class Int4Product {
  public:
   // `tile` nullptr: plain; `few_rows` nullptr: as many rows.
-  Int4Product(const OpContext& context, Int4TileFn tile, Int4RowsFn few_rows, const TensorView& x,
+  Int4Product(const OpContext& context, Int4TileFn tile, const Int4FewRows* few_rows, const TensorView& x,
               const TensorView& weight, const TensorView& scale, const TensorView* zero, const TensorView* bias,
               int64_t blocks, Activation activation, const TensorView& y)
       : tile_(tile),
@@ -166,59 +76,126 @@ class Int4Product {
     const auto grain = static_cast<int64_t>(std::max<size_t>(1, (size_t{1} << 16) / (in_ + 1)));
     ParallelChunks(parallel, static_cast<int64_t>(rows_), grain, [&](int, int64_t begin, int64_t end) {
       for (auto r = static_cast<size_t>(begin); r < static_cast<size_t>(end); ++r) {
-        HWY_DYNAMIC_DISPATCH(QuantiseInt4)(x_, r, group_, a_ + r * in_, s_ + r * groups_, sums_ + r * groups_);
+        LinearInt4Quantise(x_, r, group_, a_ + r * in_, s_ + r * groups_, sums_ + r * groups_);
       }
     });
-    if (few_rows_ != nullptr) TakeTurns();
     // A thread for each 64 KiB of weights, more where they are used often.
     const size_t panels = (out_ + kInt4Columns - 1) / kInt4Columns;
     const size_t work = kInt4Columns * (in_ + 1) / 2 * (1 + rows_ / 8);
     const auto panel_grain = static_cast<int64_t>(std::max<size_t>(1, (size_t{1} << 16) / work));
+    if (few_rows_ != nullptr) rows_ <= few_rows_->most_folded ? Split() : TakeTurns();
     ParallelChunks(parallel, static_cast<int64_t>(panels), panel_grain, [&](int chunk, int64_t begin, int64_t end) {
       uint8_t* space = panels_ + static_cast<size_t>(chunk) * space_.panel;
-      for (auto p = static_cast<size_t>(begin); p < static_cast<size_t>(end); ++p) Panel(p, space);
+      const auto first = static_cast<size_t>(begin), last = static_cast<size_t>(end);
+      if (few_rows_ != nullptr) return FewRows(first, last, space);
+      for (size_t p = first; p < last; ++p) Panel(p, space);
     });
   }
 
  private:
-  // Int4Tile::turns.
+  // Of few rows, what a kernel that folds wants: the numbers of even k, then those of odd k.
+  void Split() {
+    const size_t plane = TurnPlane(in_);
+    std::memset(turns_, 0, 2 * rows_ * plane);
+    for (size_t r = 0; r < rows_; ++r) {
+      const int8_t* from = a_ + r * in_;
+      int8_t *even = turns_ + 2 * r * plane, *odd = even + plane;
+      for (size_t k = 0; k < in_; k += 32) {
+        for (size_t i = 0; i < 16; ++i) even[k / 2 + i] = from[k + 2 * i], odd[k / 2 + i] = from[k + 2 * i + 1];
+      }
+    }
+  }
+  // The others'.
   void TakeTurns() {
     const size_t turn = RowsInTurns(rows_);
     std::memset(turns_, 0, BytesInTurns(rows_, in_));
     for (size_t r = 0; r < rows_; ++r) {
       const int8_t* from = a_ + r * in_;
-      for (size_t k = 0; k < in_; ++k) turns_[(k / 8 * turn + r) * 8 + k % 2 * 4 + k % 8 / 2] = from[k];
+      for (size_t k = 0; k < in_; k += 8) {
+        int8_t* to = turns_ + (k / 8 * turn + r) * 8;
+        for (size_t i = 0; i < 4; ++i) to[i] = from[k + 2 * i], to[4 + i] = from[k + 2 * i + 1];
+      }
+    }
+  }
+
+  size_t Columns(size_t p) const { return std::min(kInt4Columns, out_ - p * kInt4Columns); }
+  bool Half() const { return scale_.dtype == DType::kF16; }
+
+  Int4Tile TileOf(size_t p) const {
+    Int4Tile tile{};
+    tile.groups = groups_, tile.steps = group_ / 4;
+    tile.a_row = in_, tile.group_row = groups_;
+    tile.scale = scale_.In<std::byte>() + p * kInt4Columns * SizeOf(scale_.dtype);
+    tile.zero = zero_ == nullptr ? nullptr : zero_->In<uint8_t>() + p * kInt4Columns;
+    tile.stride = out_;
+    return tile;
+  }
+
+  // Where two panels' scales and zero points come to lie.
+  uint8_t* StageOf(size_t pair, uint8_t* space) const { return space + pair % 2 * StageBytes(groups_); }
+  // Whether the matrix has both panels in full.
+  bool Stages(size_t pair) const { return (pair + 1) * kInt4StageColumns <= out_; }
+  Int4Stage Stage(size_t pair, uint8_t* space) const {
+    const Int4Tile tile = TileOf(2 * pair);
+    auto* to = reinterpret_cast<std::byte*>(StageOf(pair, space));
+    return {static_cast<const std::byte*>(tile.scale),
+            reinterpret_cast<const std::byte*>(tile.zero),
+            out_ * SizeOf(scale_.dtype),
+            out_,
+            kInt4StageColumns * SizeOf(scale_.dtype),
+            to,
+            to + groups_ * kInt4StageColumns * sizeof(float),
+            groups_,
+            2};
+  }
+
+  // Panels [first, last) with the weight as it lies in memory.
+  void FewRows(size_t first, size_t last, uint8_t* space) {
+    Int4Stage stage{};
+    if (Stages(first / 2)) {
+      stage = Stage(first / 2, space);
+      stage.Step(groups_);
+    }
+    for (size_t p = first; p < last; ++p) {
+      const size_t pair = p / 2;
+      Int4Tile tile = TileOf(p);
+      tile.panel = weight_.In<uint8_t>() + p * kInt4Columns * (in_ / 2);
+      tile.turns = turns_, tile.turn_plane = TurnPlane(in_);
+      uint8_t* const own = StageOf(pair, space);
+      if (Stages(pair)) {
+        const size_t column = p % 2 * kInt4Columns;
+        tile.scale = own + column * SizeOf(scale_.dtype), tile.stride = kInt4StageColumns;
+        if (tile.zero != nullptr) tile.zero = own + groups_ * kInt4StageColumns * sizeof(float) + column;
+      } else {
+        Widen(Columns(p), Half(), own, &tile);
+      }
+      const bool next = (pair + 1) * 2 < last && Stages(pair + 1);
+      if (next && (p == first || p % 2 == 0)) stage = Stage(pair + 1, space);
+      stage.panels = 2 - p % 2;
+      Rows(tile, Half() && Stages(pair), p * kInt4Columns, Columns(p), stage);
+      if (p % 2 == 1) stage.Step(stage.groups);
     }
   }
 
   void Panel(size_t p, uint8_t* space) {
-    const size_t column = p * kInt4Columns, columns = std::min(kInt4Columns, out_ - column);
-    const size_t panel_bytes = kInt4Columns * in_ / 2;
-    bool half = scale_.dtype == DType::kF16;
-    Int4Tile tile{};
-    if (few_rows_ != nullptr) {
-      tile.panel = weight_.In<uint8_t>() + column * (in_ / 2);
-    } else if (weight_.prepared != nullptr) {
+    const size_t column = p * kInt4Columns, columns = Columns(p), panel_bytes = kInt4Columns * in_ / 2;
+    Int4Tile tile = TileOf(p);
+    if (weight_.prepared != nullptr) {
       tile.panel = static_cast<const uint8_t*>(weight_.prepared) + p * panel_bytes;
     } else {
       PackInt4(weight_.In<uint8_t>() + column * (in_ / 2), in_ / 2, columns, space);
       tile.panel = space;
+      space += AlignUp(panel_bytes);
     }
-    tile.groups = groups_, tile.steps = group_ / 4;
-    tile.a_row = in_, tile.group_row = groups_;
-    tile.scale = scale_.In<std::byte>() + column * SizeOf(scale_.dtype);
-    tile.zero = zero_ == nullptr ? nullptr : zero_->In<uint8_t>() + column;
-    tile.stride = out_;
-    if (columns < kInt4Columns) {
-      space += weight_.prepared == nullptr && few_rows_ == nullptr ? AlignUp(panel_bytes) : 0;
-      Widen(columns, half, reinterpret_cast<float*>(space), space + groups_ * kInt4Columns * sizeof(float), &tile);
-      half = false;
-    }
-    Rows(tile, half, column, columns);
+    if (columns < kInt4Columns) Widen(columns, Half(), space, &tile);
+    Int4Stage none{};
+    Rows(tile, Half() && columns == kInt4Columns, column, columns, none);
   }
 
   // Scales and zero points of a panel that the matrix does not fill, copied to a panel's width.
-  void Widen(size_t columns, bool half, float* scale, uint8_t* zero, Int4Tile* tile) const {
+  void Widen(size_t columns, bool half, uint8_t* space, Int4Tile* tile) const {
+    auto* scale = reinterpret_cast<float*>(space);
+    uint8_t* zero = space + groups_ * kInt4Columns * sizeof(float);
     for (size_t g = 0; g < groups_; ++g) {
       for (size_t c = 0; c < kInt4Columns; ++c) {
         const size_t to = g * kInt4Columns + c, from = g * out_ + c;
@@ -230,7 +207,7 @@ class Int4Product {
     if (tile->zero != nullptr) tile->zero = zero;
   }
 
-  void Rows(Int4Tile tile, bool half, size_t column, size_t columns) {
+  void Rows(Int4Tile tile, bool half, size_t column, size_t columns, Int4Stage& stage) {
     alignas(64) double y[kInt4TileRows * kInt4Columns];
     const size_t tiles = (rows_ + kInt4TileRows - 1) / kInt4TileRows;
     for (size_t t = 0; t < tiles; ++t) {
@@ -238,8 +215,7 @@ class Int4Product {
       tile.a = a_ + row * in_, tile.s = s_ + row * groups_, tile.sums = sums_ + row * groups_;
       tile.y = reinterpret_cast<float*>(y);
       if (few_rows_ != nullptr) {
-        tile.turns = reinterpret_cast<const int32_t*>(turns_);
-        few_rows_(tile, columns, count, half);
+        few_rows_->run(tile, columns, count, half, stage);
       } else if (tile_ != nullptr) {
         tile_(tile, count, half);
       } else if (x_.dtype == DType::kF64) {
@@ -247,12 +223,12 @@ class Int4Product {
       } else {
         PlainTile(tile, count, half, tile.y);
       }
-      HWY_DYNAMIC_DISPATCH(FinishInt4)(y, row, count, column, columns, bias_, activation_, y_);
+      LinearInt4Finish(y, row, count, column, columns, bias_, activation_, y_);
     }
   }
 
   const Int4TileFn tile_;
-  const Int4RowsFn few_rows_;
+  const Int4FewRows* const few_rows_;
   const TensorView &x_, &weight_, &scale_;
   const TensorView *zero_, *bias_;
   const Activation activation_;
@@ -272,9 +248,9 @@ LinearInt4Space PlanLinearInt4(const TensorView& x, const TensorView& weight, in
   const auto rows = static_cast<size_t>(x.rows());
   const size_t in = Size(x, -1), groups = in / (32 * static_cast<size_t>(blocks));
   const size_t panel = weight.prepared != nullptr ? 0 : AlignUp(kInt4Columns * in / 2);
+  const size_t turns = std::max(BytesInTurns(rows, in), 2 * rows * TurnPlane(in));
   return {AlignUp(rows * in), AlignUp(rows * groups * sizeof(float)), AlignUp(rows * groups * sizeof(int32_t)),
-          rows <= kDotFewRows ? BytesInTurns(rows, in) : 0,
-          panel + AlignUp(groups * kInt4Columns * (sizeof(float) + 1))};
+          rows <= kDotFewRows ? turns : 0, std::max(panel + WideBytes(groups), 2 * StageBytes(groups))};
 }
 
 size_t LinearInt4PreparedBytes(const TensorView& weight) {
@@ -308,13 +284,13 @@ void LinearInt4Prepare(const TensorView& weight, void* out) {
 void LinearInt4Vnni(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& scale,
                     const TensorView* zero, const TensorView* bias, int64_t blocks, Activation activation,
                     const TensorView& y) {
-  Int4Product(context, Int4TileVnni, Int4RowsVnni, x, weight, scale, zero, bias, blocks, activation, y)
+  Int4Product(context, Int4TileVnni, &Int4RowsVnni(), x, weight, scale, zero, bias, blocks, activation, y)
       .Run(*context.parallel);
 }
 void LinearInt4Avx2(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& scale,
                     const TensorView* zero, const TensorView* bias, int64_t blocks, Activation activation,
                     const TensorView& y) {
-  Int4Product(context, Int4TileAvx2, nullptr, x, weight, scale, zero, bias, blocks, activation, y)
+  Int4Product(context, Int4TileAvx2, &Int4RowsAvx2(), x, weight, scale, zero, bias, blocks, activation, y)
       .Run(*context.parallel);
 }
 void LinearInt4Plain(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& scale,
@@ -324,4 +300,3 @@ void LinearInt4Plain(const OpContext& context, const TensorView& x, const Tensor
 }
 
 }  // namespace strata
-#endif  // HWY_ONCE

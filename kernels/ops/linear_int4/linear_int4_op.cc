@@ -13,8 +13,8 @@ size_t Workspace(const Call& call, int num_threads) {
   return PlanLinearInt4(call.inputs[0], call.inputs[1], call.attrs[0].i).bytes(num_threads);
 }
 
-// With AVX512-VNNI, a few rows read the weight as it lies in memory.
-bool PreparedPays(const Call& call) { return call.inputs[0].rows() > int64_t{kDotFewRows} || !Cpu().avx512_vnni; }
+// A few rows read the weight as it lies in memory.
+bool PreparedPays(const Call& call) { return call.inputs[0].rows() > int64_t{kDotFewRows} || !Cpu().avx2; }
 
 // All of one class: sums of bytes are exact, and groups are added in order.
 constexpr DTypeSet kNarrow = SetOf(DType::kF32) | SetOf(DType::kBF16);

@@ -1,4 +1,4 @@
-"""linear_int8 in plain PyTorch: the definition that the tests compare the kernels with."""
+"""linear_int8 in plain PyTorch: the definition that the tests compare the kernels with, and the gradient."""
 
 import torch
 from torch.nn import functional as F
@@ -12,9 +12,17 @@ _ACTIVATIONS = {
 }
 
 
+# The gradient takes rounding x to int8 for what it stands for, x: the operator's own derivative is zero or none.
+straight_through = True
+
+
+def _widened(weight, scale, dtype):
+    return weight.to(dtype) * scale.to(dtype)[:, None]
+
+
 def eager(x, weight, scale, bias=None, activation="none"):
     """`x` [..., K], `weight` [O, K] int8, `scale` [O], `bias` [O] -> [..., O]."""
-    values = x.float()
+    values = x.detach().float()
     largest = values.abs().amax(-1, keepdim=True) if x.shape[-1] else values.new_zeros(*x.shape[:-1], 1)
     empty = largest < 2.0**-100
     quantised = torch.round(values * torch.where(empty, 0, 127 / largest))
@@ -22,7 +30,23 @@ def eager(x, weight, scale, bias=None, activation="none"):
     sums = quantised.double() @ weight.double().T
     factor = torch.where(empty, 0, largest / 127).to(x.dtype) * scale.to(x.dtype)
     y = sums.to(x.dtype) * factor
+    if x.requires_grad:
+        straight = x @ _widened(weight, scale, x.dtype).T
+        y = y + (straight - straight.detach())
     return _ACTIVATIONS[activation](y if bias is None else y + bias)
+
+
+def backward(grads, inputs, attrs):
+    """Gradients of x and bias, straight through x's rounding: those of `linear` with the weight widened, activations
+    where linear_int8 has them. The weight is frozen."""
+    (grad,), (x, weight, scale, bias) = grads, inputs
+    activation, before = attrs["activation"], None
+    if activation:
+        before = torch.ops.strata.linear_int8(x, weight, scale, bias, 0)
+    found = torch.ops.strata.linear_backward(
+        grad, x, _widened(weight, scale, x.dtype), bias, None, before, activation, 1, 0, int(bias is not None), 0
+    )
+    return found[0], None, None, None if bias is None else found[2]
 
 
 def samples(make):

@@ -22,7 +22,9 @@ def _small(name, at):
     return 0 < sum(floats) <= 700 and all(floats)
 
 
-GRADCHECKS = [(name, at) for name, at in GRADIENTS if _small(name, at)]
+# What an operator computes may be a staircase, whose derivative is not the gradient that its file defines.
+SMOOTH = [(name, at) for name, at in GRADIENTS if not getattr(op_cases.definition(name), "straight_through", False)]
+GRADCHECKS = [(name, at) for name, at in SMOOTH if _small(name, at)]
 
 
 def label(value):
@@ -46,7 +48,7 @@ def test_the_table_has_operators_and_every_one_has_two_samples_or_more():
     }
     untested = [name for name in special if not pathlib.Path(f"kernels/ops/{name}/{name}_test.py").exists()]
     assert not untested, f"no samples can be drawn for these, so they need a test file: {', '.join(untested)}"
-    assert {name for name, _ in GRADCHECKS} == {name for name, _ in GRADIENTS}
+    assert {name for name, _ in GRADCHECKS} == {name for name, _ in SMOOTH}
 
 
 @pytest.mark.parametrize("dtype", op_cases.DTYPES, ids=label)
