@@ -4,11 +4,14 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "kernels/core/invoke.h"
 #include "kernels/ops/registry.h"
 #include "kernels/torch/adapter.h"
+#include "kernels/torch/prepared.h"
 #include "kernels/torch/python_abi.h"
 
 namespace strata::torch_adapter {
@@ -32,7 +35,22 @@ class Ref {
 
 // What _direct.py hands over, in this order, then the functions that are to answer False, None or 0. Kept for ever.
 struct Surroundings {
-  enum { kExchange, kAdopt, kSteals, kIsNeg, kTensor, kParameter, kFloat, kInt, kBool, kNone, kNumObjects };
+  enum {
+    kExchange,
+    kAdopt,
+    kSteals,
+    kIsNeg,
+    kTensor,
+    kParameter,
+    kFloat,
+    kInt,
+    kBool,
+    kText,
+    kList,
+    kTuple,
+    kNone,
+    kNumObjects
+  };
   const DLPackExchange* exchange = nullptr;
   bool steals = false;
   std::array<PyObject*, kNumObjects> object{};
@@ -41,8 +59,13 @@ struct Surroundings {
 };
 Surroundings around;
 
+// What a function does with the arguments: run the operator; run it with a prepared form, which comes first; say
+// whether such a form pays.
+enum class Task { kRun, kRunPrepared, kPreparedPays };
+
 struct Function {
   const OpDef* op;
+  Task task;
   std::string name;
   PyObject* slow;
   PyMethodDef method;
@@ -113,38 +136,80 @@ bool ReadTensor(const ArgSpec& arg, PyObject* object, TensorView& view) {
   return TakesStrides(arg, view) && (view.data != nullptr || view.numel() == 0);
 }
 
+// What the arguments of one call refer to.
+struct Taken {
+  std::vector<Ref> lists;  // as tuples: a list may change while Python's other threads run
+  std::array<std::vector<TensorView>, kMaxInputs> tensors;
+  std::array<std::string_view, kMaxAttrs> texts;
+};
+
+bool ReadList(const ArgSpec& arg, PyObject* object, Taken& taken, std::vector<TensorView>& tensors) {
+  if (IsA(object, Surroundings::kList)) {
+    taken.lists.emplace_back(PyList_AsTuple(object));
+    object = taken.lists.back().get();
+    if (object == nullptr) {
+      PyErr_Clear();
+      return false;
+    }
+  } else if (!IsA(object, Surroundings::kTuple)) {
+    return false;
+  }
+  tensors.resize(static_cast<size_t>(PyTuple_Size(object)));
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (!ReadTensor(arg, PyTuple_GetItem(object, static_cast<ptrdiff_t>(i)), tensors[i])) return false;
+  }
+  return true;
+}
+
+bool ReadText(PyObject* object, std::string_view& text) {
+  if (!IsA(object, Surroundings::kText)) return false;
+  ptrdiff_t size = 0;
+  const char* data = PyUnicode_AsUTF8AndSize(object, &size);
+  if (data != nullptr) text = {data, static_cast<size_t>(size)};
+  return data != nullptr;
+}
+
 // Python's own types alone: NumPy's numbers and the like are left to torch.
-bool ReadAttr(const AttrSpec& attr, PyObject* object, AttrValue& value) {
-  if (attr.kind == AttrKind::kFloat) {
+bool ReadAttr(const AttrSpec& attr, PyObject* object, AttrValue& value, std::string_view& text) {
+  bool read = true;
+  if (attr.kind == AttrKind::kText) {
+    read = ReadText(object, text);
+    value.text = &text;
+  } else if (attr.kind == AttrKind::kFloat) {
     if (!IsA(object, Surroundings::kFloat) && !IsA(object, Surroundings::kInt)) return false;
     value.f = PyFloat_AsDouble(object);
   } else {
     if (!IsA(object, attr.kind == AttrKind::kBool ? Surroundings::kBool : Surroundings::kInt)) return false;
     value.i = PyLong_AsLongLong(object);
   }
-  if (PyErr_Occurred() == nullptr) return true;
+  if (PyErr_Occurred() == nullptr) return read;
   PyErr_Clear();
   return false;
 }
 
-bool ReadArguments(const OpSchema& schema, PyObject* const* arguments, Call& call) {
+bool ReadArguments(const OpSchema& schema, PyObject* const* arguments, Taken& taken, Call& call) {
   const auto inputs = static_cast<size_t>(schema.num_inputs), attrs = static_cast<size_t>(schema.num_attrs);
   for (size_t i = 0; i < inputs; ++i) {
     const ArgSpec& arg = schema.inputs[i];
-    if (arg.optional && arguments[i] == around.object[Surroundings::kNone]) continue;
-    if (!ReadTensor(arg, arguments[i], call.inputs[i])) return false;
+    if (arg.list) {
+      if (!ReadList(arg, arguments[i], taken, taken.tensors[i])) return false;
+      call.lists[i] = taken.tensors[i];
+    } else if (!arg.optional || arguments[i] != around.object[Surroundings::kNone]) {
+      if (!ReadTensor(arg, arguments[i], call.inputs[i])) return false;
+    }
   }
   for (size_t i = 0; i < attrs; ++i) {
-    if (!ReadAttr(schema.attrs[i], arguments[inputs + i], call.attrs[i])) return false;
+    if (!ReadAttr(schema.attrs[i], arguments[inputs + i], call.attrs[i], taken.texts[i])) return false;
   }
   return true;
 }
 
 // As torch does around its own operators, other Python threads run meanwhile.
-bool Run(const OpDef& op, Call& call, Outputs& outputs) {
+bool Run(const OpDef& op, const TensorView* form, Call& call, Outputs& outputs) {
   PyThreadState* state = PyEval_SaveThread();
   bool ok = false;
   try {
+    if (form != nullptr) UsePrepared(op, *form, call);
     ok = InvokeInto(op, {}, -1, call, outputs).ok();
   } catch (const std::exception&) {
   }
@@ -162,39 +227,62 @@ Ref Adopt(Handle& handle) {
   return tensor;
 }
 
-// What torch's operators return: a tensor, or a tuple of them.
-PyObject* Results(Outputs& outputs, int count) {
-  if (count == 1) return Adopt(outputs[0]).release();
-  Ref tuple(PyTuple_New(count));
-  for (int i = 0; tuple && i < count; ++i) {
+// What torch's operators return: a tensor, a tuple of them, or a list.
+PyObject* Results(const OpSchema& schema, Outputs& outputs, int count) {
+  const bool list = schema.outputs[0].list;
+  if (count == 1 && !list) return Adopt(outputs[0]).release();
+  Ref all(list ? PyList_New(count) : PyTuple_New(count));
+  const auto set = list ? PyList_SetItem : PyTuple_SetItem;
+  for (int i = 0; all && i < count; ++i) {
     Ref tensor = Adopt(outputs[static_cast<size_t>(i)]);
     if (!tensor) return nullptr;
-    PyTuple_SetItem(tuple.get(), i, tensor.release());
+    set(all.get(), i, tensor.release());
   }
-  return tuple.release();
+  return all.release();
+}
+
+// The result (or nullptr, with an exception of Python), or nothing where the call must go the ordinary way.
+std::optional<PyObject*> Attempt(const Function& function, PyObject* const* arguments) {
+  const OpDef& op = *function.op;
+  const bool has_form = function.task == Task::kRunPrepared;
+  Call call(*op.schema);
+  Taken taken;
+  Outputs outputs;
+  TensorView form;
+  if (has_form && !ReadTensor(kForm, *arguments++, form)) return std::nullopt;
+  if (!ReadArguments(*op.schema, arguments, taken, call)) return std::nullopt;
+  if (function.task == Task::kPreparedPays) {
+    if (!Infer(op, call).ok()) return std::nullopt;
+    return PyBool_FromLong(PreparedPays(op, call));
+  }
+  if (!Run(op, has_form ? &form : nullptr, call, outputs)) return std::nullopt;
+  return Results(*op.schema, outputs, call.num_outputs);
 }
 
 PyObject* CallDirectly(PyObject* self, PyObject* const* arguments, ptrdiff_t count) {
   const auto& function = *static_cast<const Function*>(PyCapsule_GetPointer(self, nullptr));
   const OpSchema& schema = *function.op->schema;
-  if (count == schema.num_inputs + schema.num_attrs && IsQuiet()) {
-    Call call(schema);
-    Outputs outputs;
-    if (ReadArguments(schema, arguments, call) && Run(*function.op, call, outputs)) {
-      return Results(outputs, call.num_outputs);
-    }
+  if (count == (function.task == Task::kRunPrepared) + schema.num_inputs + schema.num_attrs && IsQuiet()) {
+    if (const std::optional<PyObject*> result = Attempt(function, arguments)) return *result;
   }
   return PyObject_Vectorcall(function.slow, arguments, static_cast<size_t>(count), nullptr);
 }
 
-bool IsPlain(const OpSchema& schema) {
-  for (size_t i = 0; i < static_cast<size_t>(schema.num_inputs); ++i) {
-    if (schema.inputs[i].list || schema.inputs[i].mutated) return false;
+bool Mutates(const OpSchema& schema) {
+  return std::any_of(schema.inputs.begin(), schema.inputs.begin() + schema.num_inputs,
+                     [](const ArgSpec& arg) { return arg.mutated; });
+}
+
+// The operator and the task that a name stands for: "linear", "_linear_prepared" or "_linear_pays".
+Function Find(std::string_view name) {
+  constexpr std::pair<std::string_view, Task> kEnds[] = {{"_prepared", Task::kRunPrepared},
+                                                         {"_pays", Task::kPreparedPays}};
+  for (const auto& [end, task] : kEnds) {
+    if (!name.starts_with('_') || !name.ends_with(end)) continue;
+    const OpDef* op = FindOp(name.substr(1, name.size() - 1 - end.size()));
+    return {op != nullptr && op->prepare.input >= 0 ? op : nullptr, task, std::string(name), nullptr, {}};
   }
-  for (size_t i = 0; i < static_cast<size_t>(schema.num_attrs); ++i) {
-    if (schema.attrs[i].kind == AttrKind::kText) return false;
-  }
-  return schema.num_outputs > 0 && !schema.outputs[0].list;
+  return {FindOp(name), Task::kRun, std::string(name), nullptr, {}};
 }
 
 }  // namespace
@@ -232,18 +320,19 @@ STRATA_EXPORT int strata_direct_setup(PyObject* objects) {
   return 1;
 }
 
-// None for an operator whose arguments are lists, are written to, or are texts.
+// None for an operator that writes to its arguments or has no result.
 STRATA_EXPORT PyObject* strata_direct(const char* name, PyObject* slow, PyObject* module) {
   using namespace strata::torch_adapter;  // NOLINT
-  const strata::OpDef* op = strata::FindOp(name);
-  if (op == nullptr || !IsPlain(*op->schema)) {
+  Function found = Find(name);
+  if (found.op == nullptr || Mutates(*found.op->schema) || found.op->schema->num_outputs == 0) {
     PyObject* none = around.object[Surroundings::kNone];
     Py_IncRef(none);
     return none;
   }
   Py_IncRef(slow);
+  found.slow = slow;
   // Lives as long as the function, which is for ever.
-  auto* function = new Function{op, name, slow, {}};
+  auto* function = new Function(std::move(found));
   function->method = {function->name.c_str(), &CallDirectly, kPyFastCall, nullptr};
   const Ref self(PyCapsule_New(function, nullptr, nullptr));
   return self ? PyCFunction_NewEx(&function->method, self.get(), module) : nullptr;

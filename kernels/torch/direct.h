@@ -4,6 +4,8 @@
 //   strata_direct_setup(surroundings)     once
 //   strata_direct(name, slow, module)     a new reference to a function of the operator's arguments, by position
 //
+// "_linear_prepared" is linear with a prepared form in front (prepared.h), "_linear_pays" says whether that would gain.
+//
 // It runs the call itself where that cannot make a difference: plain tensors on the CPU, and none of torch's modes,
 // transforms, tracers or profilers at work. For all else, and for a wrong call, it calls `slow` with the same
 // arguments. Nobody may want a gradient: the caller has seen to that.

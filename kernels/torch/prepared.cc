@@ -28,22 +28,24 @@ bool SameShape(const Origin& origin, const TensorView& view) {
 }
 
 // The memory of `prepared` if it was made of these very values, else nullptr.
-const void* Matching(const OpDef& op, const Handle& prepared, const TensorView& argument) {
-  int64_t rank = 0, *sizes = nullptr;
-  void* data = nullptr;
-  Check(aoti_torch_get_dim(prepared.get(), &rank), "get_dim");
-  Check(aoti_torch_get_sizes(prepared.get(), &sizes), "get_sizes");
-  Check(aoti_torch_get_data_ptr(prepared.get(), &data), "get_data_ptr");
+const void* Matching(const OpDef& op, const TensorView& prepared, const TensorView& argument) {
   const ArgSpec& arg = op.schema->inputs[static_cast<size_t>(op.prepare.input)];
   const size_t form = argument.rank == arg.rank ? op.prepare.bytes(argument) : 0;
-  if (form == 0 || rank != 1 || static_cast<size_t>(sizes[0]) != form + sizeof(Origin)) return nullptr;
+  if (form == 0 || BytesOf(prepared) != form + sizeof(Origin)) return nullptr;
   Origin origin;
-  std::memcpy(&origin, static_cast<const std::byte*>(data) + form, sizeof origin);
+  std::memcpy(&origin, static_cast<const std::byte*>(prepared.data) + form, sizeof origin);
   if (!SameShape(origin, argument)) return nullptr;
-  return FingerprintOf(TorchThreads(), argument.data, BytesOf(argument)) == origin.values ? data : nullptr;
+  return FingerprintOf(TorchThreads(), argument.data, BytesOf(argument)) == origin.values ? prepared.data : nullptr;
 }
 
 }  // namespace
+
+bool PreparedPays(const OpDef& op, const Call& call) { return op.prepare.pays == nullptr || op.prepare.pays(call); }
+
+void UsePrepared(const OpDef& op, const TensorView& form, Call& call) {
+  TensorView& argument = call.inputs[static_cast<size_t>(op.prepare.input)];
+  if (PreparedPays(op, call)) argument.prepared = Matching(op, form, argument);
+}
 
 void RunPrepare(const OpDef& op, StableIValue* stack) {
   Handle tensor(std::bit_cast<AtenTensorHandle>(stack[0]));
@@ -67,11 +69,10 @@ void RunPrepare(const OpDef& op, StableIValue* stack) {
 }
 
 void RunPrepared(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack) {
-  const Handle prepared(std::bit_cast<AtenTensorHandle>(stack[0]));
-  RunBoxed(op, hooks, stack + 1, [&](Call& call) {
-    TensorView& argument = call.inputs[static_cast<size_t>(op.prepare.input)];
-    if (op.prepare.pays == nullptr || op.prepare.pays(call)) argument.prepared = Matching(op, prepared, argument);
-  });
+  Handle prepared(std::bit_cast<AtenTensorHandle>(stack[0]));
+  TensorView form;
+  ReadTensor(*op.schema, kForm, {}, prepared, form);
+  RunBoxed(op, hooks, stack + 1, [&](Call& call) { UsePrepared(op, form, call); });
   std::copy_n(stack + 1, op.schema->num_outputs, stack);
 }
 

@@ -17,8 +17,16 @@
 
 namespace strata::torch_adapter {
 
+// A form as an argument: bytes in a row.
+inline constexpr ArgSpec kForm = {.name = "prepared", .dims_text = "", .type = Only(DType::kU8), .rank = 1};
+
 void RunPrepare(const OpDef& op, StableIValue* stack);
 void RunPrepared(const OpDef& op, const DeviceHooks& hooks, StableIValue* stack);
+
+// Whether this call, whose arguments are read but not checked, gains from a prepared form.
+bool PreparedPays(const OpDef& op, const Call& call);
+// Makes the call use a form, the bytes of RunPrepare, where that pays and the form is of the argument as it is now.
+void UsePrepared(const OpDef& op, const TensorView& form, Call& call);
 
 // Defines the functions of every operator of the table that has a prepared form.
 void DefinePrepared(TorchLibraryHandle schemas);

@@ -21,6 +21,7 @@ struct PyMethodDef {
   const char* doc;
 };
 
+STRATA_PYTHON PyObject* PyBool_FromLong(long value);  // NOLINT: as Python has it
 STRATA_PYTHON PyObject* PyCFunction_NewEx(PyMethodDef* method, PyObject* self, PyObject* module);
 STRATA_PYTHON PyObject* PyCapsule_New(void* pointer, const char* name, void (*destructor)(PyObject*));
 STRATA_PYTHON void* PyCapsule_GetPointer(PyObject* capsule, const char* name);
@@ -29,6 +30,9 @@ STRATA_PYTHON void PyErr_Clear();
 STRATA_PYTHON PyThreadState* PyEval_SaveThread();
 STRATA_PYTHON void PyEval_RestoreThread(PyThreadState* state);
 STRATA_PYTHON double PyFloat_AsDouble(PyObject* number);
+STRATA_PYTHON PyObject* PyList_AsTuple(PyObject* list);
+STRATA_PYTHON PyObject* PyList_New(ptrdiff_t size);
+STRATA_PYTHON int PyList_SetItem(PyObject* list, ptrdiff_t at, PyObject* item);
 STRATA_PYTHON long long PyLong_AsLongLong(PyObject* number);  // NOLINT: as Python has it
 STRATA_PYTHON int PyObject_IsTrue(PyObject* object);
 STRATA_PYTHON PyObject* PyObject_Type(PyObject* object);
@@ -38,6 +42,7 @@ STRATA_PYTHON PyObject* PyTuple_GetItem(PyObject* tuple, ptrdiff_t at);
 STRATA_PYTHON PyObject* PyTuple_New(ptrdiff_t size);
 STRATA_PYTHON int PyTuple_SetItem(PyObject* tuple, ptrdiff_t at, PyObject* item);
 STRATA_PYTHON ptrdiff_t PyTuple_Size(PyObject* tuple);
+STRATA_PYTHON const char* PyUnicode_AsUTF8AndSize(PyObject* text, ptrdiff_t* size);
 STRATA_PYTHON void Py_DecRef(PyObject* object);
 STRATA_PYTHON void Py_IncRef(PyObject* object);
 

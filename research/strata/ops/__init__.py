@@ -67,7 +67,7 @@ def _install(schema):
     rule = _autograd.make(schema, schemas, module)
     run = _below_autograd(schema)
     if schema.prepare >= 0:
-        run, caches[schema.name] = _prepared.make(schema, run)
+        run, caches[schema.name] = _prepared.make(schema, run, _directly.make)
     function = None
     if rule is not None:
         _autograd.register(rule, _directly.make(schema.name, lambda *args: None))

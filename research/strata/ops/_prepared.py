@@ -1,11 +1,12 @@
 """Prepared weights: an operator that has another layout for a constant argument (OpDef::prepare: linear packs its
 weight into panels) gets it made once, not at every call.
 
-The first call with a weight runs as it is; the second with the same weight prepares it. So training, which changes the
-weights at every step, prepares nothing. A prepared form goes away with its tensor. Whether a weight is still the one
-that was prepared is checked twice: here by its version, which is cheap and makes a new form after a change, and in the
-operator by a fingerprint of its values, so that a change that PyTorch cannot see (through `.data` or NumPy, or new
-memory at an old address) never gives an old answer.
+The first call with a weight runs as it is; the second with the same weight prepares it, if it is one that gains by it
+(OpDef::prepare.pays). So training, which changes the weights at every step, prepares nothing, nor does decoding. A
+prepared form goes away with its tensor. Whether a weight is still the one that was prepared is checked twice: here by
+its version, which is cheap and makes a new form after a change, and in the operator by a fingerprint of its values,
+so that a change that PyTorch cannot see (through `.data` or NumPy, or new memory at an old address) never gives an
+old answer.
 """
 
 import contextlib
@@ -46,8 +47,8 @@ class _Entry:
 class Cache:
     """The prepared forms of one operator's argument, by address. Each lives as long as the tensor it was made of."""
 
-    def __init__(self, prepare):
-        self._prepare, self._entries = prepare, {}
+    def __init__(self, prepare, pays):
+        self._prepare, self._pays, self._entries = prepare, pays, {}
 
     def __len__(self):
         return sum(e.form is not None and e.form is not False for e in self._entries.values())
@@ -56,8 +57,8 @@ class Cache:
         """Forgets everything."""
         self._entries.clear()
 
-    def find(self, tensor):
-        """The prepared form of a tensor, or None."""
+    def find(self, tensor, call=None):
+        """The prepared form of a tensor, or None; one is made where `call`, all the arguments, gains by it."""
         if not _enabled or tensor.numel() < _MIN_ELEMENTS or torch._C._len_torch_dispatch_stack():
             return None
         try:
@@ -68,7 +69,7 @@ class Cache:
         if entry is None or entry.version != version or entry.shape != tensor.shape:
             return self._first(tensor, address, version)
         form = entry.form
-        if form is None:
+        if form is None and call is not None and self._pays(*call):
             form = self._second(tensor, entry)
         return form if form is not False else None
 
@@ -93,17 +94,22 @@ class Cache:
         return entry.form
 
 
-def make(schema, op):
-    """(run, cache): `run(*args)` is the operator `op` below autograd, with its argument prepared where known."""
-    prepared = getattr(torch.ops.strata, f"_{schema.name}_prepared").default
-    cache = Cache(getattr(torch.ops.strata, f"_{schema.name}_prepare").default)
+def make(schema, op, directly):
+    """(run, cache): `run(*args)` is the operator `op` below autograd, with its argument prepared where known.
+    `directly` makes direct calls (_direct.py)."""
+    by_dispatcher = getattr(torch.ops.strata, f"_{schema.name}_prepared").default
+    prepare = getattr(torch.ops.strata, f"_{schema.name}_prepare").default
+
+    def dispatched(*args):
+        with torch._C._AutoDispatchBelowAutograd():
+            return by_dispatcher(*args)
+
+    prepared = directly(f"_{schema.name}_prepared", dispatched)
+    cache = Cache(prepare, directly(f"_{schema.name}_pays", lambda *args: True))
     at, find = schema.prepare, cache.find
 
     def run(*args):
-        form = find(args[at])
-        if form is None:
-            return op(*args)
-        with torch._C._AutoDispatchBelowAutograd():
-            return prepared(form, *args)
+        form = find(args[at], args)
+        return op(*args) if form is None else prepared(form, *args)
 
     return run, cache

@@ -51,6 +51,28 @@ def test_every_operator_gives_the_bits_of_the_dispatcher(name, at, dispatched):
         assert not dispatched.seen
 
 
+PROGRAM = "float32 x0, float32 x1; v0 = mul(x0, x1); v1 = lt(x0, x1); return v0, v1"
+
+
+def test_lists_and_texts_are_direct(dispatched):
+    pointwise, concat = dispatched("pointwise"), dispatched("concat")
+    for some in ([X, X[0]], (X, X[0])):
+        product, less = pointwise(some, PROGRAM)
+        assert torch.equal(product, X * X[0]) and torch.equal(less, X < X[0])
+    assert type(pointwise([X, X[0]], PROGRAM)) is list
+    assert torch.equal(concat([X, X[:1]], 0), torch.cat([X, X[:1]]))
+    assert not dispatched.seen
+
+
+@pytest.mark.parametrize("some", [[X, X.as_subclass(torch.nn.Buffer)], [X, None], iter([X, X]), {0: X}, X, []], ids=str)
+def test_other_lists_go_by_the_dispatcher(some, dispatched):
+    try:
+        dispatched("pointwise")(some, PROGRAM)
+    except (RuntimeError, TypeError, IndexError):
+        pass  # its own error
+    assert dispatched.seen
+
+
 class _Subclass(torch.Tensor):
     pass
 

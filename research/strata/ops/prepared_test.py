@@ -46,6 +46,26 @@ def test_the_second_call_prepares_and_the_third_uses_it(weight):
     assert torch.equal(run(weight), want) and len(CACHE) == 1
 
 
+def test_a_form_is_made_only_for_a_call_that_gains_by_it(weight):
+    for _ in range(4):
+        run(weight, X[:2])  # few rows read the plain weight
+    assert len(CACHE) == 0
+    assert torch.equal(run(weight), run(weight, X.clone())) and len(CACHE) == 1
+
+
+def test_a_call_that_is_wrong_has_its_error(weight):
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="strata::linear: "):
+            run(weight.view(-1))
+    assert len(CACHE) == 0
+
+
+def test_prepared_calls_are_direct(weight, monkeypatch):
+    expect_fresh(weight)
+    monkeypatch.setattr(torch._C, "_AutoDispatchBelowAutograd", None)  # which the dispatcher's road enters
+    run(weight)
+
+
 def test_a_hit_runs_the_prepared_form(weight, monkeypatch):
     expect_fresh(weight)
     # A form of other numbers and the same fingerprint: if it is used, it shows.

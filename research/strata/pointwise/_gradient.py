@@ -4,7 +4,7 @@ import functools
 import math
 import operator
 
-from ._graph import Graph, Node, _order, read, write
+from ._graph import Graph, Node, _order
 
 
 class _Rules:
@@ -220,7 +220,7 @@ class _Slopes:
         return n("mul", grad, slope)
 
 
-def _derive(graph: Graph, outputs, grads):
+def derive(graph: Graph, outputs, grads):
     """{id of a node: its gradient}"""
     order = _order(outputs)
     rules, slopes, total = _Rules(graph), _Slopes(graph, order), {}
@@ -243,38 +243,3 @@ def _derive(graph: Graph, outputs, grads):
             if isinstance(arg, Node) and part is not None:
                 give(arg, part)
     return total
-
-
-class Gradient:
-    """A program for the gradients of some inputs. `sources` are its inputs: ("x", i) of the forward's, ("g", i) the
-    gradient of an output. `results` say where an input's gradient is: (None, i): the program's output i; ("g", i): the
-    gradient of output i as it is; None: nowhere, it is zero."""
-
-    def __init__(self, text, sources, results):
-        self.text, self.sources, self.results = text, sources, results
-
-
-@functools.lru_cache(maxsize=512)
-def gradient(text, needed, given):
-    """`needed`: for each input whether its gradient is asked for; `given`: for each output whether it has one."""
-    graph, outputs = read(text)
-    inputs = list(graph.inputs)
-    with_grad = [i for i, o in enumerate(outputs) if given[i] and o.dtype.is_floating_point]
-    seeds = {i: graph.input(outputs[i].dtype) for i in with_grad}
-    total = _derive(graph, [outputs[i] for i in with_grad], [seeds[i] for i in with_grad])
-    all_sources = [("x", i) for i in range(len(inputs))] + [("g", i) for i in with_grad]
-    made, results = [], []
-    for node, need in zip(inputs, needed):
-        grad = total.get(id(node)) if need else None
-        if grad is None:
-            results.append(None)
-        elif grad.op == "input":
-            results.append(all_sources[grad.args[0]])
-        else:
-            if grad not in made:
-                made.append(grad)
-            results.append((None, made.index(grad)))
-    if not made:
-        return Gradient(None, (), results)
-    program, used = write(made)
-    return Gradient(program, tuple(all_sources[i] for i in used), results)

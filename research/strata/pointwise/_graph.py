@@ -102,7 +102,7 @@ def _number(text, dtype):
 
 
 def read(text):
-    """(graph, outputs) of a program's text, which is valid."""
+    """(graph, outputs, values by name) of a program's text, which is valid."""
     dtypes, code, outputs = definition("pointwise").statements(text)
     graph = Graph()
     names = {f"x{i}": graph.input(dtype) for i, dtype in enumerate(dtypes)}
@@ -114,4 +114,4 @@ def read(text):
         own = next((names[o].dtype for o in operands[op == "select":] if o in names), None)
         args = [names[o] if o in names else _number(o, own) for o in operands]
         names[f"v{i}"] = graph.node(op, *args)
-    return graph, [names[name] for name in outputs]
+    return graph, [names[name] for name in outputs], names

@@ -8,6 +8,7 @@ from torch.nn import functional as torch_f
 
 from strata import ops, pointwise
 from strata.nn import functional as F
+from strata.pointwise._plan import training
 
 SWIGLU = pointwise.fuse(lambda gate, up: gate * torch.sigmoid(gate) * up)
 
@@ -148,6 +149,36 @@ def test_dropout_is_a_function_of_the_seed_and_its_gradient_keeps_the_same_eleme
     assert abs(float((y == 0).double().mean()) - 0.25) < 0.02
     (grad,) = torch.autograd.grad(y.sum(), x)
     assert torch.equal(grad, y.detach())
+
+
+def _two_masks(a, b, seed):
+    first, second = (pointwise.uniform(seed, i) < 0.5 for i in (0, 1))
+    return torch.where(first & second, a * b, b), torch.where(first, a, 0.0)
+
+
+RANDOM = {
+    "dropout": (lambda a, b, seed: torch.where(pointwise.uniform(seed, 3) < 0.1, 0.0, a * b), 1),
+    "masks of masks": (_two_masks, 2),
+    "a mask that is a result, too": (lambda a, b, seed: (torch.where(pointwise.normal(seed, 0) < a, b, a),
+                                                         pointwise.normal(seed, 0) < a), 0),
+    "a scale, which is drawn again": (lambda a, b, seed: a * b * pointwise.normal(seed, 0), 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_gradients_with_kept_random_truths_are_those_that_draw_again(name):
+    function, count = RANDOM[name]
+    fused = pointwise.fuse(function)
+    a, b, seed = torch.randn(7, 65, requires_grad=True), torch.randn(65, requires_grad=True), torch.tensor(5)
+    text = fused.text(a.dtype, b.dtype, seed.dtype)
+    assert len(training(text, (True, True, False))[1]) == count
+    outputs = [y for y in pointwise.run(text, (a, b, seed)) if y.requires_grad]
+    grads = [torch.randn_like(y) for y in outputs]
+    got = torch.autograd.grad(outputs, (a, b), grads)
+    # torch.ops' own gradient keeps nothing.
+    again = [y for y in torch.ops.strata.pointwise([a, b, seed], text) if y.requires_grad]
+    want = torch.autograd.grad(again, (a, b), grads)
+    assert all(torch.equal(g, w) for g, w in zip(got, want, strict=True))
 
 
 def test_what_cannot_be_fused_says_so():
