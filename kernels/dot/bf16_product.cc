@@ -43,6 +43,15 @@ void PackB(Bf16Matrix b, Bf16Shape shape, size_t column, size_t first, size_t st
   }
 }
 
+// Rows that need no packing. Those of a tile must not all fall into the same sets of the first-level cache.
+DotPlainA PlainA(Bf16Matrix a, Bf16Shape shape) {
+  constexpr size_t kUnit = 2 * kStepUnit, kPage = 4096;
+  const bool whole = a.column_stride == 1 && shape.k % kUnit == 0 && a.row_stride % 2 == 0;
+  const bool aligned = reinterpret_cast<uintptr_t>(a.data) % sizeof(uint32_t) == 0;
+  if (!whole || !aligned || a.row_stride * kBytes % kPage == 0) return {};
+  return {reinterpret_cast<const uint32_t*>(a.data), a.row_stride / 2};
+}
+
 DotShape InSteps(Bf16Shape shape) { return {shape.m, shape.n, DotSteps(shape.k, 2)}; }
 
 }  // namespace
@@ -59,7 +68,7 @@ void Bf16Product(const OpContext& context, const DotKernel& kernel, Bf16Shape sh
   const bool in_order = b.row_stride == 1 && b.column_stride == shape.k;
   DotGemm(context, kernel, dot,
           {pack_a, static_cast<const uint32_t*>(packed), pack_b, /*init=*/nullptr, finish, out,
-           DotPlainB{in_order ? b.data : nullptr, shape.k * kBytes}},
+           DotPlainB{in_order ? b.data : nullptr, shape.k * kBytes}, PlainA(a, shape)},
           context.workspace);
 }
 

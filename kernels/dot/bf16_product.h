@@ -30,6 +30,10 @@ void Bf16Product(const OpContext& context, const DotKernel& kernel, Bf16Shape sh
                  const void* packed, FunctionRef<void(const DotSums&)> finish, DotOutput out);
 size_t Bf16ProductBytes(const DotKernel& kernel, Bf16Shape shape, bool packed, int num_threads);
 
+// Sums to c, `width` numbers a row, rounded to nearest even, a NaN as 0x7fc0: for a `finish` that does nothing else.
+// REQUIRES: AVX512-BF16, and no sum is denormal, as none of these classes is: the instruction would make it zero.
+void StoreBf16Sums(const DotSums& sums, uint16_t* c, size_t width);
+
 // The panels of b, DotPackedBytes(n, DotSteps(k, 2)) bytes.
 void PackBf16(Bf16Shape shape, Bf16Matrix b, void* out);
 

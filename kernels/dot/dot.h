@@ -5,7 +5,9 @@
 // Layouts, of uint32_t steps, k padded with zeros to kStepUnit steps:
 //   B: panels of kPanelColumns columns; panel p begins at p * kPanelColumns * steps; [step][column] within.
 //      (What AMX wants for a tile of B, too.)
-//   A: blocks of kBlockSteps steps; in a block rows of kRowSteps; [block][row][step].
+//   A: blocks of kBlockSteps steps; in a block rows of kRowSteps; [block][row][step]. Or rows as they lie in memory,
+//   where
+//      they are whole units of steps.
 //
 // Outputs are sums of float32 or int32. Every output is one chain along k, in order, from zero (or from `init`), so
 // tiles, passes over k, threads and packing are free (docs/design/numerics.md).
@@ -33,6 +35,7 @@ constexpr size_t DotPackedBytes(size_t n, size_t steps) { return RoundUp(n, kPan
 // One tile: sums[r, c] (+)= sum over steps of a[r, step] . b[step, c].
 struct DotTile {
   const uint32_t* a;  // the tile's first row, in the first of its blocks
+  size_t a_row;       // from one row of A to the next
   size_t block;       // from one block of A to the next
   const uint32_t* b;  // the first panel, at the first step
   size_t panel;       // from one panel to the next

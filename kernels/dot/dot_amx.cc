@@ -61,7 +61,8 @@ struct Int8 {
 template <class Type, bool kBottom>
 STRATA_DOT_INLINE void Multiply(const DotTile& tile) {
   const size_t sums_bytes = tile.sums_row * sizeof(uint32_t);
-  constexpr size_t kRowBytes = kRowSteps * sizeof(uint32_t), kPanelBytes = kPanelColumns * sizeof(uint32_t);
+  const size_t row_bytes = tile.a_row * sizeof(uint32_t);
+  constexpr size_t kPanelBytes = kPanelColumns * sizeof(uint32_t);
   uint32_t *top = tile.sums, *bottom = tile.sums + kHalf * tile.sums_row;
   if (tile.start) {
     _tile_zero(0);
@@ -83,10 +84,10 @@ STRATA_DOT_INLINE void Multiply(const DotTile& tile) {
     const uint32_t* b = tile.b + s * kPanelColumns;
     _tile_loadd(6, b, kPanelBytes);
     _tile_loadd(7, b + kHalf, kPanelBytes);
-    _tile_loadd(4, a, kRowBytes);
+    _tile_loadd(4, a, row_bytes);
     Type::Top();
     if (kBottom) {
-      _tile_loadd(5, a + kHalf * kRowSteps, kRowBytes);
+      _tile_loadd(5, a + kHalf * tile.a_row, row_bytes);
       Type::Bottom();
     }
   }

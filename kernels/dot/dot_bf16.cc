@@ -1,5 +1,6 @@
 // bfloat16 by vdpbf16ps: for each pair along k, sum = fma(a1, b1, sum), then sum = fma(a0, b0, sum), every operand and
 // result that is denormal taken as zero.
+#include "kernels/dot/bf16_product.h"
 #include "kernels/dot/dot_rows.h"
 #include "kernels/dot/x86.h"
 
@@ -62,7 +63,30 @@ void RowsOfBf16(const DotRows& product, size_t column, size_t columns, uint32_t*
   for (size_t c = 0; c < columns; c += 16) ColumnsOfBf16<kRows>(product, column + c, columns - c, sums + c);
 }
 
+// Of 32 lanes.
+STRATA_DOT_INLINE __mmask32 NotANumber(__m512 low, __m512 high) {
+  return _cvtu32_mask32(_mm512_cmp_ps_mask(low, low, _CMP_UNORD_Q) |
+                        uint32_t{_mm512_cmp_ps_mask(high, high, _CMP_UNORD_Q)} << 16);
+}
+
 }  // namespace
+
+void StoreBf16Sums(const DotSums& sums, uint16_t* c, size_t width) {
+  for (size_t r = 0; r < sums.rows; ++r) {
+    const uint32_t* from = sums.sums + r * sums.stride;
+    uint16_t* to = c + (sums.row + r) * width + sums.column;
+    for (size_t i = 0; i < sums.columns; i += kPanelColumns) {
+      const __m512 low = _mm512_loadu_ps(from + i), high = _mm512_loadu_ps(from + i + 16);
+      const auto rounded = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
+      const __m512i numbers = _mm512_mask_mov_epi16(rounded, NotANumber(low, high), _mm512_set1_epi16(0x7fc0));
+      if (sums.columns - i >= kPanelColumns) {
+        _mm512_storeu_si512(to + i, numbers);
+      } else {
+        _mm512_mask_storeu_epi16(to + i, (__mmask32{1} << (sums.columns - i)) - 1, numbers);
+      }
+    }
+  }
+}
 
 void Bf16DotRows(const DotRows& product, size_t column, size_t columns, uint32_t* sums) {
   if (product.rows > 4) return RowsOfBf16<8>(product, column, columns, sums);

@@ -40,7 +40,8 @@ class DotPart {
       }
       for (size_t row = first_row_; row < last_row_; row += plan_.group_rows) {
         const size_t rows = std::min(plan_.group_rows, last_row_ - row);
-        if (!one_group_ || panel == first_panel_) operands_.pack_a(row, rows, a_, block_);
+        const bool pack = operands_.plain_a.data == nullptr && (!one_group_ || panel == first_panel_);
+        if (pack) operands_.pack_a(row, rows, a_, block_);
         Group(row, rows, panel, last);
       }
     }
@@ -70,6 +71,10 @@ class DotPart {
     } else {
       b = b_ + (p - chunk) * panel_stride + pass * kPanelColumns;
     }
+    const DotPlainA& plain = operands_.plain_a;
+    const uint32_t* a = plain.data != nullptr ? plain.data + row * plain.row_steps : a_;
+    const size_t a_row = plain.data != nullptr ? plain.row_steps : kRowSteps;
+    const size_t block = plain.data != nullptr ? kBlockSteps : block_;
     const bool last = pass + steps == shape_.steps, whole = plan_.pass_steps >= shape_.steps;
     const size_t stride = (whole ? panels : plan_.chunk_panels) * kPanelColumns;
     for (size_t t = 0; t < tiles; ++t) {
@@ -78,8 +83,9 @@ class DotPart {
       const size_t column = p * kPanelColumns, columns = std::min(shape_.n - column, panels * kPanelColumns);
       CallMemory(row + first, count, column, columns, b + panels * panel_stride, steps, t, tiles);
       uint32_t* sums = whole ? sums_ : sums_ + first * stride + (p - chunk) * kPanelColumns;
-      kernel_.tile({.a = a_ + pass / kBlockSteps * block_ + first * kRowSteps,
-                    .block = block_,
+      kernel_.tile({.a = a + pass / kBlockSteps * block + first * a_row,
+                    .a_row = a_row,
+                    .block = block,
                     .b = b,
                     .panel = panel_stride,
                     .steps = steps,
@@ -89,7 +95,7 @@ class DotPart {
                     .sums_row = stride},
                    count, panels);
       if (last) {
-        operands_.finish({sums, stride, row + first, count, column, columns, a_ + first * kRowSteps});
+        operands_.finish({sums, stride, row + first, count, column, columns, a + first * a_row});
       }
     }
     return panels;

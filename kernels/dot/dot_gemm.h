@@ -19,7 +19,7 @@ struct DotSums {
   const uint32_t* sums;
   size_t stride;
   size_t row, rows, column, columns;
-  const uint32_t* a;  // the rows as pack_a wrote them, kRowSteps apart
+  const uint32_t* a;  // the rows as pack_a wrote them, kRowSteps apart, or those of plain_a
 };
 
 // Where the results go, so that their memory is called while they are computed.
@@ -32,6 +32,12 @@ struct DotOutput {
 struct DotPlainB {
   const void* data = nullptr;
   size_t bytes = 0;
+};
+
+// A as it lies in memory, if its rows are whole units of steps, `row_steps` apart; data nullptr: in another way.
+struct DotPlainA {
+  const uint32_t* data = nullptr;
+  size_t row_steps = 0;
 };
 
 struct DotOperands {
@@ -48,6 +54,7 @@ struct DotOperands {
   FunctionRef<void(const DotSums& sums)> finish;
   DotOutput out;
   DotPlainB plain_b = {};
+  DotPlainA plain_a = {};
 };
 
 // REQUIRES: context.workspace has DotGemmBytes(shape, packed_b != nullptr, kernel, threads) bytes from `workspace` on.

@@ -19,7 +19,7 @@ void Tile(const DotTile& tile, size_t rows, size_t) {
     uint32_t* sums = tile.sums + r * tile.sums_row;
     if (tile.start) std::fill(sums, sums + kPanelColumns, 0u);
     for (size_t s = 0; s < tile.steps; ++s) {
-      const uint32_t a = tile.a[s / kBlockSteps * tile.block + r * kRowSteps + s % kBlockSteps];
+      const uint32_t a = tile.a[s / kBlockSteps * tile.block + r * tile.a_row + s % kBlockSteps];
       const uint32_t* b = tile.b + s * kPanelColumns;
       for (size_t c = 0; c < kPanelColumns; ++c) sums[c] += static_cast<uint32_t>(DotOfBytes(a, b[c]));
     }

@@ -1,5 +1,6 @@
 // Where there are no such instructions: never chosen (kernels/base/cpu_features.h), but linked.
 #include "kernels/base/check.h"
+#include "kernels/dot/bf16_product.h"
 #include "kernels/dot/dot.h"
 #include "kernels/dot/dot_pack.h"
 
@@ -28,5 +29,7 @@ void PackPanelDownBf16(const uint16_t*, size_t, size_t, size_t, size_t, size_t, 
 void PackRowsDownBf16(const uint16_t*, size_t, size_t, size_t, size_t, uint32_t*, size_t) {
   STRATA_CHECK(false, "no AVX-512");
 }
+
+void StoreBf16Sums(const DotSums&, uint16_t*, size_t) { STRATA_CHECK(false, "no AVX512-BF16"); }
 
 }  // namespace strata

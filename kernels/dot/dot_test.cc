@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <mutex>
 #include <random>
 #include <vector>
@@ -7,6 +8,8 @@
 #include "kernels/base/aligned_buffer.h"
 #include "kernels/base/cpu_features.h"
 #include "kernels/base/thread_pool.h"
+#include "kernels/core/dtype.h"
+#include "kernels/dot/bf16_product.h"
 #include "kernels/dot/dot_gemm.h"
 #include "kernels/dot/dot_pack.h"
 #include "kernels/dot/dot_rows.h"
@@ -19,7 +22,7 @@ const DotKernel& Tall() {
   static constexpr DotKernel kTall = {32, [](const DotTile& tile, size_t rows, size_t panels) {
                                         for (size_t r = 0; r < rows; r += 8) {
                                           DotTile part = tile;
-                                          part.a += r * kRowSteps;
+                                          part.a += r * tile.a_row;
                                           part.sums += r * tile.sums_row;
                                           Int8PlainKernel().tile(part, std::min<size_t>(8, rows - r), panels);
                                         }
@@ -139,6 +142,31 @@ TEST(DotTest, PanelsPackedByAvx512AreThePlainOnes) {
         PackPanelAvx512(source.data(), bytes, columns, bytes, first, count, got.data());
         EXPECT_EQ(got, want) << columns << " " << bytes << " " << first;
       }
+    }
+  }
+}
+
+// Every bfloat16 and the numbers around and between it and the next, but for denormal ones.
+TEST(Bf16ProductTest, SumsAreRoundedToNearestEven) {
+  if (!Cpu().avx512_bf16) GTEST_SKIP() << "no AVX512-BF16 here";
+  constexpr size_t kRows = 3, kStride = 2 * kPanelColumns, kColumns = 45, kWidth = 61;
+  std::vector<uint32_t> values;
+  for (uint32_t top = 0; top < 0x10000; ++top) {
+    if ((top & 0x7f80u) == 0 && (top & 0x7fffu) != 0) continue;
+    for (const uint32_t low : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) {
+      if ((top & 0x7fffu) != 0 || low == 0) values.push_back(top << 16 | low);
+    }
+  }
+  std::vector<uint32_t> sums(kRows * kStride);
+  for (size_t first = 0; first + kRows * kColumns <= values.size(); first += kRows * kColumns) {
+    for (size_t i = 0; i < kRows * kColumns; ++i) sums[i / kColumns * kStride + i % kColumns] = values[first + i];
+    std::vector<uint16_t> c(5 * kWidth, 7);
+    StoreBf16Sums({sums.data(), kStride, 1, kRows, 8, kColumns, nullptr}, c.data(), kWidth);
+    for (size_t i = 0; i < c.size(); ++i) {
+      const size_t row = i / kWidth - 1, column = i % kWidth - 8;
+      const bool inside = row < kRows && column < kColumns;
+      const uint32_t from = inside ? values[first + row * kColumns + column] : 0;
+      ASSERT_EQ(c[i], inside ? ToBF16(std::bit_cast<float>(from)).bits : 7) << std::hex << from << " at " << i;
     }
   }
 }

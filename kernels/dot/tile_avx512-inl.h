@@ -33,7 +33,11 @@ void TileOfAvx512(const DotTile& tile) {
       }
     }
   }
-  const uint32_t* a = tile.a;
+  // Three rows from a pointer, at 0, 1 and 2 rows' distance: a pointer for each would not fit the registers.
+  constexpr size_t kPointers = (kRows + 2) / 3;
+  const uint32_t* a[kPointers];
+#pragma GCC unroll 4
+  for (size_t p = 0; p < kPointers; ++p) a[p] = tile.a + 3 * p * tile.a_row;
   const uint32_t* b = tile.b;
   for (size_t left = tile.steps; left > 0;) {
     const size_t steps = std::min(left, kBlockSteps);
@@ -47,13 +51,16 @@ void TileOfAvx512(const DotTile& tile) {
       }
 #pragma GCC unroll 16
       for (size_t r = 0; r < kRows; ++r) {
-        const __m512i row = _mm512_set1_epi32(static_cast<int>(a[r * kRowSteps + s]));
+        const __m512i row = _mm512_set1_epi32(static_cast<int>(a[r / 3][r % 3 * tile.a_row]));
 #pragma GCC unroll 8
         for (size_t v = 0; v < 2 * kPanels; ++v) sums[r][v] = Dot::Add(sums[r][v], row, columns[v]);
       }
+#pragma GCC unroll 4
+      for (size_t p = 0; p < kPointers; ++p) ++a[p];
       b += kPanelColumns;
     }
-    a += tile.block;
+#pragma GCC unroll 4
+    for (size_t p = 0; p < kPointers; ++p) a[p] += tile.block - steps;
     left -= steps;
   }
 #pragma GCC unroll 16

@@ -27,7 +27,7 @@ STRATA_DOT_INLINE void TileStrip(const DotTile& tile, size_t first) {
       for (size_t v = 0; v < kVectors; ++v) columns[v] = Dot::ReadColumns(b + v * 8);
 #pragma GCC unroll 8
       for (size_t r = 0; r < kRows; ++r) {
-        const __m256i row = Dot::ReadRow(a[r * kRowSteps + s]);
+        const __m256i row = Dot::ReadRow(a[r * tile.a_row + s]);
 #pragma GCC unroll 4
         for (size_t v = 0; v < kVectors; ++v) Dot::Add(sums[r][v], row, columns[v]);
       }

@@ -73,6 +73,12 @@ struct LinearCall {
   explicit LinearCall(const Call& call);
   // Without anything after the bias.
   LinearCall(const TensorView& x, const TensorView& weight, const TensorView* bias, const TensorView& y);
+
+  // The sums are y itself.
+  bool plain() const {
+    return bias == nullptr && activation == Activation::kNone && gate == nullptr && residual == nullptr &&
+           before == nullptr;
+  }
 };
 
 // Those of linear_backward.

@@ -48,9 +48,12 @@ Bf16Matrix Transposed(const TensorView& view) { return {view.In<uint16_t>(), 1, 
 // `call` says what becomes of the sums; of its operands only what is no sum is read.
 void Product(const OpContext& context, const DotKernel& kernel, size_t k, Bf16Matrix a, Bf16Matrix b,
              const void* packed, const LinearCall& call) {
-  const auto finish = [&](const DotSums& sums) { HWY_DYNAMIC_DISPATCH(FinishBf16)(sums, call); };
-  Bf16Product(context, kernel, {static_cast<size_t>(call.y.rows()), Size(call.y, -1), k}, a, b, packed, finish,
-              {call.y.data, Size(call.y, -1) * sizeof(BF16), sizeof(BF16)});
+  const size_t width = Size(call.y, -1);
+  const auto finish = [&](const DotSums& sums) {
+    call.plain() ? StoreBf16Sums(sums, call.y.Out<uint16_t>(), width) : HWY_DYNAMIC_DISPATCH(FinishBf16)(sums, call);
+  };
+  Bf16Product(context, kernel, {static_cast<size_t>(call.y.rows()), width, k}, a, b, packed, finish,
+              {call.y.data, width * sizeof(BF16), sizeof(BF16)});
 }
 
 void Forward(const OpContext& context, const DotKernel& kernel, const LinearCall& call) {

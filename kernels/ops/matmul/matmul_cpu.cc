@@ -31,14 +31,6 @@ void Matmul(const OpContext& context, const MatmulBatch& all, size_t product) {
   });
 }
 
-void StoreSums(const DotSums& sums, BF16* c, size_t width) {
-  const hn::ScalableTag<float> d;
-  for (size_t r = 0; r < sums.rows; ++r) {
-    const float* from = reinterpret_cast<const float*>(sums.sums) + r * sums.stride;
-    Map(d, sums.columns, c + (sums.row + r) * width + sums.column, [&](auto at) HWY_ATTR { return at(from); });
-  }
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();
@@ -47,7 +39,6 @@ HWY_AFTER_NAMESPACE();
 namespace strata {
 
 HWY_EXPORT(Matmul);
-HWY_EXPORT(StoreSums);
 
 namespace {
 
@@ -143,8 +134,8 @@ void MatmulCpu(const OpContext& context, const MatmulBatch& all) {
 void MatmulBf16(const OpContext& context, const DotKernel& kernel, const MatmulBatch& all) {
   const Bf16Shape shape{all.m, all.n, all.k};
   ForProducts(context, all, Bf16ProductBytes(kernel, shape, false, 1), [&](const OpContext& on, size_t p) {
-    BF16* const c = all.c->Out<BF16>() + p * all.m * all.n;
-    const auto finish = [&](const DotSums& sums) { HWY_DYNAMIC_DISPATCH(StoreSums)(sums, c, all.n); };
+    uint16_t* const c = all.c->Out<uint16_t>() + p * all.m * all.n;
+    const auto finish = [&](const DotSums& sums) { StoreBf16Sums(sums, c, all.n); };
     Bf16Product(on, kernel, shape, Bf16Of(all.a, p), Bf16Of(all.b, p), nullptr, finish,
                 {c, all.n * sizeof(BF16), sizeof(BF16)});
   });
