@@ -4,7 +4,7 @@
 //
 //   AttentionFold<float> fold{...};
 //   fold.Begin(space, width, query_rows, scale, count);
-//   fold.Run(key_rows, value_rows);
+//   fold.Run<false, float>(key_rows, value_rows, no_bias_rows);
 //   fold.Finish([&](size_t row) { return y + ...; }, [&](size_t row, float lse) { ... });
 #if defined(STRATA_KERNELS_SIMD_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_SIMD_ATTENTION_INL_H_
@@ -18,7 +18,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
-#include <type_traits>
 
 #include "kernels/core/op_context.h"
 #include "kernels/simd/attention_plan.h"
@@ -58,6 +57,18 @@ HWY_INLINE void MaxOfKeys(D d, const Seen<F>& seen, size_t lane, size_t from, si
   }
 }
 
+// Sums and weighted values so far, and a block's, are multiplied with these before they are added.
+template <class V>
+struct Factors {
+  V max, before, block;
+};
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE Factors<V> MergeFactors(D d, V before, V block) {
+  const auto lowest = hn::Set(d, -std::numeric_limits<hn::TFromD<D>>::infinity());
+  const auto max = AtLeast(before, block), shift = hn::IfThenZeroElse(hn::Eq(max, lowest), max);
+  return {max, Exp2<false>(d, hn::Sub(before, shift)), Exp2<false>(d, hn::Sub(block, shift))};
+}
+
 // A block of scores (base 2) becomes exp2(score - the block's greatest); sums run in four chains, of keys 0, 1, 2, 3
 // mod 4. Gives what the sums so far and the block's are to be multiplied with; updates max and sum.
 template <class F>
@@ -75,8 +86,7 @@ HWY_NOINLINE void SoftmaxBlock(const Seen<F>& seen, size_t rows, F* scores, F* m
     MaxOfKeys<false>(d, seen, lane, common_begin, common_end, scores, most);
     MaxOfKeys<true>(d, seen, lane, common_end, stop, scores, most);
     const auto block = AtLeast(AtLeast(most[0], most[1]), AtLeast(most[2], most[3]));
-    const auto finite = [&](auto v) HWY_ATTR { return hn::IfThenZeroElse(hn::Eq(v, lowest), v); };
-    const auto shift = finite(block);
+    const auto shift = hn::IfThenZeroElse(hn::Eq(block, lowest), block);
     hn::Vec<D> total[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
     for (size_t j = begin; j < stop; j += 4) {
       STRATA_ATTENTION_UNROLL
@@ -87,13 +97,12 @@ HWY_NOINLINE void SoftmaxBlock(const Seen<F>& seen, size_t rows, F* scores, F* m
         total[u] = hn::Add(total[u], p);
       }
     }
-    const auto before = hn::Load(d, max + lane), after = AtLeast(before, block);
-    const auto f = Exp2<false>(d, hn::Sub(before, finite(after))), g = Exp2<false>(d, hn::Sub(block, finite(after)));
-    const auto added = hn::Mul(hn::Add(hn::Add(total[0], total[2]), hn::Add(total[1], total[3])), g);
-    hn::Store(hn::MulAdd(hn::Load(d, sum + lane), f, added), d, sum + lane);
-    hn::Store(after, d, max + lane);
-    hn::Store(f, d, before_factor + lane);
-    hn::Store(g, d, block_factor + lane);
+    const auto factors = MergeFactors(d, hn::Load(d, max + lane), block);
+    const auto added = hn::Mul(hn::Add(hn::Add(total[0], total[2]), hn::Add(total[1], total[3])), factors.block);
+    hn::Store(hn::MulAdd(hn::Load(d, sum + lane), factors.before, added), d, sum + lane);
+    hn::Store(factors.max, d, max + lane);
+    hn::Store(factors.before, d, before_factor + lane);
+    hn::Store(factors.block, d, block_factor + lane);
   }
 }
 
@@ -175,7 +184,30 @@ struct HeadRows {
   const T* data;
   int64_t step;
   const T* operator()(size_t row) const { return data + static_cast<int64_t>(row) * step; }
+  void Find(size_t first, size_t count, const T** at) const {
+    for (size_t j = 0; j < count; ++j) at[j] = (*this)(first + j);
+  }
 };
+
+// The end of every row: y by its sum, and the logarithm of the sum in place of the sum. Rows of y are `step` apart.
+template <class F, class YRow, class PutLse>
+void FinishRows(size_t rows, size_t width, const F* y, size_t step, const F* max, F* sum, const YRow& y_row,
+                const PutLse& put_lse) {
+  const hn::ScalableTag<F> d;
+  const auto lowest = hn::Set(d, -std::numeric_limits<F>::infinity());
+  for (size_t r = 0; r < rows; ++r) {
+    const F* from = y + r * step;
+    // A row that sees no key gives zeros.
+    const auto total = hn::Set(d, sum[r] == 0 ? F(1) : sum[r]);
+    Map(d, width, y_row(r), [&](auto at) HWY_ATTR { return hn::Div(at(from), total); });
+  }
+  for (size_t r = 0; r < rows; r += hn::Lanes(d)) {
+    const auto total = hn::Load(d, sum + r);
+    const auto lse = hn::MulAdd(hn::Load(d, max + r), hn::Set(d, Exp2Constants<F>::kLn2), Log(d, total));
+    hn::Store(hn::IfThenElse(hn::Eq(total, hn::Zero(d)), lowest, lse), d, sum + r);
+  }
+  for (size_t r = 0; r < rows; ++r) put_lse(r, sum[r]);
+}
 
 // Up to kAttentionRows rows of one key head, and all the keys that they see, block by block.
 template <class F>
@@ -210,24 +242,22 @@ struct AttentionFold {
     std::fill(y, y + rows * padded, F(0));
   }
 
-  // key_rows(j), value_rows(j): the run's keys and values; bias_rows(row): a row's biases by key, unless kNoBias.
-  template <bool kBias, class KeyRows, class ValueRows, class BiasRows>
+  // key_rows, value_rows: where the run's keys and values lie, as HeadRows; bias_rows(row): a row's biases by key.
+  template <bool kBias, class T, class KeyRows, class ValueRows, class BiasRows>
   void Run(const KeyRows& key_rows, const ValueRows& value_rows, const BiasRows& bias_rows) {
     const size_t begin = static_cast<size_t>(window.First(static_cast<int64_t>(Query(0))));
     const size_t end = static_cast<size_t>(window.End(static_cast<int64_t>(Query(rows - 1))));
     for (size_t block = begin / kAttentionKeys * kAttentionKeys; block < end; block += kAttentionKeys) {
       const size_t keys = std::min(kAttentionKeys, end - block);
       // Where the rows lie, once: a paged cache has to look for them.
-      decltype(key_rows(0)) key_at[kAttentionKeys], value_at[kAttentionKeys];
-      for (size_t j = 0; j < keys; ++j) key_at[j] = key_rows(block + j), value_at[j] = value_rows(block + j);
-      const auto key_row = [&](size_t j) { return key_at[j]; };
-      const bool narrow = std::is_same_v<decltype(key_rows(0)), const F*> && rows <= kNarrow<F>;
-      if (!narrow) PackLeft(key_row, 0, keys, width, k);
+      const T *key_at[kAttentionKeys], *value_at[kAttentionKeys];
+      key_rows.Find(block, keys, key_at), value_rows.Find(block, keys, value_at);
+      PackLeft([&](size_t j) { return key_at[j]; }, 0, keys, width, k);
       PackRows([&](size_t j) { return value_at[j]; }, 0, keys, width, kAttentionKeys, v);
       for (size_t panel = 0; panel < rows; panel += kPanel<F>) {
         Seen<F> seen;
         if (!See(panel, block, keys, &seen)) continue;
-        narrow ? ScoreNarrow(key_at, keys) : Score(panel, keys, seen);
+        Score(panel, keys, seen);
         if constexpr (kBias) {
           const auto from = [&](size_t r) { return bias_rows(first_row + panel + r) + block; };
           AddBias(from, std::min(kPanel<F>, rows - panel), keys);
@@ -237,23 +267,12 @@ struct AttentionFold {
     }
   }
 
-  // y_rows(row) takes a row of the result, put_lse(row, lse) the logarithm of its sum.
-  template <class YRows, class PutLse>
-  void Finish(const YRows& y_rows, const PutLse& put_lse) {
-    const hn::ScalableTag<F> d;
-    const auto lowest = hn::Set(d, -std::numeric_limits<F>::infinity());
-    for (size_t r = 0; r < rows; ++r) {
-      const F* from = y + r * Padded<F>(width);
-      // A row that sees no key gives zeros.
-      const auto total = hn::Set(d, sum[r] == 0 ? F(1) : sum[r]);
-      Map(d, width, y_rows(first_row + r), [&](auto at) HWY_ATTR { return hn::Div(at(from), total); });
-    }
-    for (size_t r = 0; r < rows; r += hn::Lanes(d)) {
-      const auto total = hn::Load(d, sum + r);
-      const auto lse = hn::MulAdd(hn::Load(d, max + r), hn::Set(d, Exp2Constants<F>::kLn2), Log(d, total));
-      hn::Store(hn::IfThenElse(hn::Eq(total, hn::Zero(d)), lowest, lse), d, sum + r);
-    }
-    for (size_t r = 0; r < rows; ++r) put_lse(first_row + r, sum[r]);
+  // y_row(row) takes a row of the result, put_lse(row, lse) the logarithm of its sum.
+  template <class YRow, class PutLse>
+  void Finish(const YRow& y_row, const PutLse& put_lse) {
+    FinishRows(
+        rows, width, y, Padded<F>(width), max, sum, [&](size_t r) { return y_row(first_row + r); },
+        [&](size_t r, F lse) { put_lse(first_row + r, lse); });
   }
 
  private:
@@ -281,17 +300,6 @@ struct AttentionFold {
     });
   }
 
-  template <class T>
-  void ScoreNarrow(const T* const (&key_at)[kAttentionKeys], size_t keys) {
-    if constexpr (std::is_same_v<T, F>) {
-      for (size_t j = 0; j < keys; j += 8) {
-        const F* at[8];
-        for (size_t r = 0; r < 8; ++r) at[r] = key_at[std::min(j + r, keys - 1)];
-        NarrowDots(at, q, width, scores + j * kPanel<F>);
-      }
-    }
-  }
-
   template <class BiasRows>
   void AddBias(const BiasRows& rows_of_bias, size_t count, size_t keys) {
     const hn::ScalableTag<F> d;
@@ -311,22 +319,6 @@ struct AttentionFold {
     });
   }
 };
-
-// Splits tasks into chunks of equal work for the threads: each(call) calls call(task, cost) for every task in order;
-// visit(chunk, task) runs one.
-template <class Each, class Visit>
-void SplitTasks(const OpContext& context, int64_t grain, const Each& each, const Visit& visit) {
-  int64_t work = 0;
-  each([&](const auto&, int64_t cost) { work += cost; });
-  ParallelChunks(*context.parallel, work, grain, [&](int chunk, int64_t begin, int64_t end) {
-    int64_t done = 0;
-    each([&](const auto& task, int64_t cost) {
-      const int64_t middle = done + cost / 2;
-      if (middle >= begin && middle < end) visit(chunk, task);
-      done += cost;
-    });
-  });
-}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace strata

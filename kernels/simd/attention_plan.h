@@ -20,6 +20,14 @@ namespace strata {
 inline constexpr size_t kAttentionKeys = 128, kAttentionSquare = 64;
 // Rows (queries of the heads of one group) that share packed keys; free to change.
 inline constexpr size_t kAttentionRows = 384;
+// A run of so few rows goes block by block of its keys.
+inline constexpr size_t kAttentionFewRows = 32;
+// Rows of all the heads that such a block is done for together, as many as lie in a page of memory.
+inline constexpr size_t kAttentionFewTasks = 128;
+constexpr int64_t AttentionHeadsTogether(int64_t rows, int64_t width, size_t element) {
+  const auto wide = int64_t{4096} / std::max<int64_t>(width * static_cast<int64_t>(element), 1);
+  return std::max<int64_t>(std::min(wide, int64_t{kAttentionFewTasks} / rows), 1);
+}
 // Bytes of a row of a panel, whatever the SIMD width.
 inline constexpr size_t kAttentionPanelBytes = 128;
 
@@ -47,6 +55,16 @@ class KeyWindow {
   int64_t shift_, end_, left_, right_;
 };
 
+// The blocks of keys that any query of a run sees, from the run's first key on.
+struct KeyBlocks {
+  int64_t first, end;  // a block's first key, the last block's end
+
+  KeyBlocks(const KeyWindow& window, int64_t queries)
+      : first(window.First(0) / int64_t{kAttentionKeys} * int64_t{kAttentionKeys}),
+        end(std::max(first, window.End(std::max<int64_t>(queries - 1, 0)))) {}
+  int64_t count() const { return (end - first + int64_t{kAttentionKeys} - 1) / int64_t{kAttentionKeys}; }
+};
+
 // 0 stands for 1 / sqrt(width).
 inline double AttentionScale(double scale, int64_t width) {
   return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(std::max<int64_t>(width, 1)));
@@ -61,6 +79,26 @@ constexpr size_t AttentionScratch(size_t width, size_t element) {
   const size_t padded = AttentionPadded(width, element), panel = kAttentionPanelBytes / element;
   return kAttentionRows * (width + padded + 2) + kAttentionKeys * (width + padded + 2 * panel);
 }
+// What one block of keys gives few rows of one key head: maxima, sums, rows of y.
+constexpr size_t AttentionPart(size_t rows, size_t width, size_t element) {
+  return 2 * kAttentionFewRows + rows * AttentionPadded(width, element);
+}
+
+// Bytes of a forward: every thread's own, then the parts of runs of few rows. queries(b), window(b): of run b.
+template <class Queries, class Window>
+size_t AttentionForwardBytes(int64_t runs, const Queries& queries, const Window& window, int64_t group,
+                             int64_t key_heads, int64_t width, size_t element, int num_threads) {
+  const auto d = static_cast<size_t>(width);
+  size_t parts = 0;
+  for (int64_t b = 0; b < runs; ++b) {
+    const int64_t rows = queries(b) * group;
+    if (rows > int64_t{kAttentionFewRows}) continue;
+    parts += static_cast<size_t>(KeyBlocks(window(b), queries(b)).count() * key_heads) *
+             AttentionPart(static_cast<size_t>(rows), d, element);
+  }
+  return AlignUp(AttentionScratch(d, element) * element) * static_cast<size_t>(num_threads) + parts * element;
+}
+
 // `keys`: of the longest run.
 constexpr size_t AttentionBackwardScratch(size_t width, size_t keys, size_t element) {
   const size_t padded = AttentionPadded(width, element);

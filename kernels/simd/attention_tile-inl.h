@@ -60,9 +60,14 @@ HWY_INLINE void ForEachHeight(size_t rows, Visit visit) {
 // What becomes of a tile's sums: they replace c, are added to it, or the chains go on from it.
 enum class Into { kSet, kAdd, kContinue };
 
-template <size_t kRows, size_t kRowStep, class D, class F>
+// Done at every step along k: nothing.
+struct NoHook {
+  HWY_INLINE void operator()() const {}
+};
+
+template <size_t kRows, size_t kRowStep, class D, class F, class Hook>
 HWY_INLINE void TileHalf(D d, const F* HWY_RESTRICT a, size_t a_step, const F* HWY_RESTRICT b, size_t b_step,
-                         size_t steps, Into into, F* HWY_RESTRICT c, size_t c_step) {
+                         size_t steps, Into into, F* HWY_RESTRICT c, size_t c_step, const Hook& hook) {
   constexpr size_t kLanes = hn::MaxLanes(D());
   hn::Vec<D> acc[kRows][2];
   STRATA_ATTENTION_UNROLL
@@ -82,6 +87,7 @@ HWY_INLINE void TileHalf(D d, const F* HWY_RESTRICT a, size_t a_step, const F* H
     }
     a += a_step;
     b += b_step;
+    hook();
   }
   STRATA_ATTENTION_UNROLL
   for (size_t r = 0; r < kRows; ++r) {
@@ -96,53 +102,25 @@ HWY_INLINE void TileHalf(D d, const F* HWY_RESTRICT a, size_t a_step, const F* H
 
 // c[r, :] from sum over k of a[r * kRowStep + k * a_step] * b[k * b_step ...], a panel wide: one chain of multiply-adds
 // along k for every output.
-template <size_t kRows, size_t kRowStep, class F>
+template <size_t kRows, size_t kRowStep, class F, class Hook = NoHook>
 HWY_NOINLINE void Tile(const F* a, size_t a_step, const F* b, size_t b_step, size_t steps, Into into, F* c,
-                       size_t c_step) {
+                       size_t c_step, const Hook& hook = {}) {
   const hn::ScalableTag<F> d;
   constexpr size_t kPass = 2 * hn::MaxLanes(hn::ScalableTag<F>());
   for (size_t i = 0; i < kPanel<F>; i += kPass) {
-    TileHalf<kRows, kRowStep>(d, a, a_step, b + i, b_step, steps, into, c + i, c_step);
+    TileHalf<kRows, kRowStep>(d, a, a_step, b + i, b_step, steps, into, c + i, c_step, hook);
   }
 }
 
 // Dot products of kRows packed rows with a panel of columns, in blocks of kSumBlock.
-template <size_t kRows, class F>
-void Dots(const F* left, const F* panel, size_t width, F* c, size_t c_step) {
+template <size_t kRows, class F, class Hook = NoHook>
+void Dots(const F* left, const F* panel, size_t width, F* c, size_t c_step, const Hook& hook = {}) {
   size_t block = 0;
   do {
     Tile<kRows, 1>(left + block * kRows, kRows, panel + block * kPanel<F>, kPanel<F>,
-                   std::min(kSumBlock, width - block), block == 0 ? Into::kSet : Into::kAdd, c, c_step);
+                   std::min(kSumBlock, width - block), block == 0 ? Into::kSet : Into::kAdd, c, c_step, hook);
     block += kSumBlock;
   } while (block < width);
-}
-
-// The same dot products of eight rows where they lie with a panel's first kNarrow columns: for few queries, for which
-// packing would cost more than the products.
-template <class F>
-inline constexpr size_t kNarrow = 32 / sizeof(F);
-template <class F>
-HWY_NOINLINE void NarrowDots(const F* const (&rows)[8], const F* panel, size_t width, F* c) {
-  const hn::CappedTag<F, kNarrow<F>> d;
-  constexpr size_t kLanes = hn::MaxLanes(hn::CappedTag<F, kNarrow<F>>());
-  for (size_t i = 0; i < kNarrow<F>; i += kLanes) {
-    for (size_t block = 0; block == 0 || block < width; block += kSumBlock) {
-      hn::Vec<decltype(d)> acc[8];
-      STRATA_ATTENTION_UNROLL
-      for (size_t r = 0; r < 8; ++r) acc[r] = hn::Zero(d);
-      for (size_t k = block; k < std::min(width, block + kSumBlock); ++k) {
-        const auto b = hn::LoadU(d, panel + k * kPanel<F> + i);
-        STRATA_ATTENTION_UNROLL
-        for (size_t r = 0; r < 8; ++r) acc[r] = hn::MulAdd(hn::Set(d, rows[r][k]), b, acc[r]);
-      }
-      STRATA_ATTENTION_UNROLL
-      for (size_t r = 0; r < 8; ++r) {
-        F* at = c + r * kPanel<F> + i;
-        if (block > 0) acc[r] = hn::Add(hn::LoadU(d, at), acc[r]);
-        hn::StoreU(acc[r], d, at);
-      }
-    }
-  }
 }
 
 // Four rows by four columns (two by two of float64), transposed.
@@ -169,21 +147,87 @@ HWY_INLINE void PackSquare(const double* const (&rows)[2], size_t column, double
   hn::StoreU(hn::InterleaveUpper(d, a, b), d, out + kWidth);
 }
 
+// Eight rows by eight columns of float32 or bfloat16, transposed: two squares of four in the halves of a vector.
+template <size_t kWidth>
+HWY_INLINE void PackOctet(const float* const (&rows)[8], size_t column, float* out) {
+  const hn::CappedTag<float, 8> d;
+  const hn::RepartitionToWide<decltype(d)> dw;
+  const hn::Half<decltype(d)> dh;
+  STRATA_ATTENTION_UNROLL
+  for (size_t half = 0; half < 8; half += 4) {
+    const auto pair = [&](size_t i) HWY_ATTR {
+      return hn::Combine(d, hn::LoadU(dh, rows[i + 4] + column + half), hn::LoadU(dh, rows[i] + column + half));
+    };
+    const auto a = pair(0), b = pair(1), c = pair(2), e = pair(3);
+    const auto ab_low = hn::BitCast(dw, hn::InterleaveLower(d, a, b));
+    const auto ab_high = hn::BitCast(dw, hn::InterleaveUpper(d, a, b));
+    const auto ce_low = hn::BitCast(dw, hn::InterleaveLower(d, c, e));
+    const auto ce_high = hn::BitCast(dw, hn::InterleaveUpper(d, c, e));
+    float* at = out + half * kWidth;
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dw, ab_low, ce_low)), d, at);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dw, ab_low, ce_low)), d, at + kWidth);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dw, ab_high, ce_high)), d, at + 2 * kWidth);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dw, ab_high, ce_high)), d, at + 3 * kWidth);
+  }
+}
+// Columns 2k and 2k + 1 of a row are moved as one number of 32 bits, the even one in its lower half.
+template <size_t kWidth>
+HWY_INLINE void PackOctet(const BF16* const (&rows)[8], size_t column, float* out) {
+  const hn::CappedTag<uint32_t, 8> d;
+  const hn::RebindToFloat<decltype(d)> df;
+  const hn::RepartitionToWide<decltype(d)> dw;
+  const hn::Half<decltype(d)> dh;
+  const hn::Repartition<uint16_t, decltype(dh)> d16;
+  const auto pair = [&](size_t i) HWY_ATTR {
+    const auto half = [&](const BF16* p)
+                          HWY_ATTR { return hn::BitCast(dh, hn::LoadU(d16, reinterpret_cast<const uint16_t*>(p))); };
+    return hn::Combine(d, half(rows[i + 4] + column), half(rows[i] + column));
+  };
+  const auto put = [&](auto wide, size_t k) HWY_ATTR {
+    const auto v = hn::BitCast(d, wide);
+    hn::StoreU(hn::BitCast(df, hn::ShiftLeft<16>(v)), df, out + k * kWidth);
+    hn::StoreU(hn::BitCast(df, hn::And(v, hn::Set(d, 0xffff0000u))), df, out + (k + 1) * kWidth);
+  };
+  const auto a = pair(0), b = pair(1), c = pair(2), e = pair(3);
+  const auto ab_low = hn::BitCast(dw, hn::InterleaveLower(d, a, b));
+  const auto ab_high = hn::BitCast(dw, hn::InterleaveUpper(d, a, b));
+  const auto ce_low = hn::BitCast(dw, hn::InterleaveLower(d, c, e));
+  const auto ce_high = hn::BitCast(dw, hn::InterleaveUpper(d, c, e));
+  put(hn::InterleaveLower(dw, ab_low, ce_low), 0);
+  put(hn::InterleaveUpper(dw, ab_low, ce_low), 2);
+  put(hn::InterleaveLower(dw, ab_high, ce_high), 4);
+  put(hn::InterleaveUpper(dw, ab_high, ce_high), 6);
+}
+
+// kSide columns of `out` from as many rows.
+template <size_t kWidth, size_t kSide, class Rows, class F>
+HWY_INLINE void PackRun(const Rows& rows, size_t first, size_t width, F* out) {
+  decltype(rows(0)) at[kSide];
+  for (size_t j = 0; j < kSide; ++j) at[j] = rows(first + j);
+  size_t k = 0;
+  for (; k + kSide <= width; k += kSide) {
+    if constexpr (kSide == 8) {
+      PackOctet<kWidth>(at, k, out + k * kWidth);
+    } else {
+      PackSquare<kWidth>(at, k, out + k * kWidth);
+    }
+  }
+  for (; k < width; ++k) {
+    for (size_t j = 0; j < kSide; ++j) out[k * kWidth + j] = static_cast<F>(ToDouble(at[j][k]));
+  }
+}
+
 // out[k * kWidth + i] = rows(first + i)[k], widened; zeros where i >= count.
 template <size_t kWidth, class Rows, class F>
 HWY_NOINLINE void PackColumns(const Rows& rows, size_t first, size_t count, size_t width, F* out) {
   constexpr size_t kSquare = 16 / sizeof(F);
+  const size_t all = std::min(count, kWidth);
   size_t i = 0;
-  for (; i + kSquare <= std::min(count, kWidth); i += kSquare) {
-    decltype(rows(0)) square[kSquare];
-    for (size_t j = 0; j < kSquare; ++j) square[j] = rows(first + i + j);
-    size_t k = 0;
-    for (; k + kSquare <= width; k += kSquare) PackSquare<kWidth>(square, k, out + k * kWidth + i);
-    for (; k < width; ++k) {
-      for (size_t j = 0; j < kSquare; ++j) out[k * kWidth + i + j] = static_cast<F>(ToDouble(square[j][k]));
-    }
+  if constexpr (kWidth >= 8 && std::is_same_v<F, float> && hn::MaxLanes(hn::CappedTag<F, 8>()) == 8) {
+    for (; i + 8 <= all; i += 8) PackRun<kWidth, 8>(rows, first + i, width, out + i);
   }
-  for (; i < std::min(count, kWidth); ++i) {
+  for (; i + kSquare <= all; i += kSquare) PackRun<kWidth, kSquare>(rows, first + i, width, out + i);
+  for (; i < all; ++i) {
     const auto* row = rows(first + i);
     for (size_t k = 0; k < width; ++k) out[k * kWidth + i] = static_cast<F>(ToDouble(row[k]));
   }

@@ -68,7 +68,7 @@ inline constexpr OpSchema kAttentionBackward = Op("attention_backward")
 void AttentionRef(const OpContext&, const TensorView& q, const TensorView& k, const TensorView& v,
                   const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias, double scale,
                   bool causal, int64_t window_left, int64_t window_right, const TensorView& y, const TensorView& lse);
-// Workspace: AttentionScratch a thread.
+// Workspace: AttentionForwardBytes.
 void AttentionCpu(const OpContext&, const TensorView& q, const TensorView& k, const TensorView& v,
                   const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias, double scale,
                   bool causal, int64_t window_left, int64_t window_right, const TensorView& y, const TensorView& lse);

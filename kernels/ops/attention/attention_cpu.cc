@@ -8,6 +8,7 @@
 #include "kernels/ops/attention/attention.h"
 #include "kernels/simd/attention-inl.h"
 #include "kernels/simd/attention_backward-inl.h"
+#include "kernels/simd/attention_forward-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -63,69 +64,46 @@ auto BiasRowsOf(const Inputs<T>& in, const Run& run, int64_t key_head) {
   return HeadRows<T>{in.bias->template In<T>() + run.query * step + head * in.bias->size(2), step};
 }
 
-// Up to kAttentionRows rows of one key head of one run.
-struct ForwardTask {
-  Run run;
-  int64_t key_head, first, rows;
+// The forward as attention_forward-inl.h wants it.
+template <class Type, bool kWithBias>
+struct ForwardProblem {
+  using T = Type;
+  using F = ComputeType<T>;
+  static constexpr bool kBias = kWithBias;
+  const Inputs<T>& in;
+  const TensorView &y, &lse;
+
+  int64_t runs() const { return in.cu_seqlens.size(0) - 1; }
+  int64_t group() const { return in.group(); }
+  int64_t key_heads() const { return in.key_heads(); }
+  int64_t width() const { return in.width(); }
+  double scale() const { return in.Scale(); }
+  Run At(int64_t b) const { return Run(in.cu_seqlens, in.cu_seqlens_k, b); }
+  int64_t Queries(int64_t b) const { return At(b).queries; }
+  KeyWindow Window(int64_t b) const { return WindowOf(in, At(b)); }
+  const T* QueryRow(int64_t b, int64_t head, int64_t row) const {
+    return RowsOf<T>(in.q, At(b).query + row / group(), head * group() + row % group())(0);
+  }
+  HeadRows<T> Keys(int64_t b, int64_t head) const { return RowsOf<T>(in.k, At(b).key, head); }
+  HeadRows<T> Values(int64_t b, int64_t head) const { return RowsOf<T>(in.v, At(b).key, head); }
+  int64_t KeyHeadStep() const { return in.k.stride(1); }
+  int64_t ValueHeadStep() const { return in.v.stride(1); }
+  const T* BiasRow(int64_t b, int64_t head, int64_t row) const {
+    return BiasRowsOf(in, At(b), head)(static_cast<size_t>(row / group()));
+  }
+  T* YRow(int64_t b, int64_t head, int64_t row) const {
+    return OutRow<T>(y, At(b).query + row / group(), head * group() + row % group());
+  }
+  void PutLse(int64_t b, int64_t head, int64_t row, F value) const {
+    lse.Out<F>()[(At(b).query + row / group()) * in.heads() + head * group() + row % group()] = value;
+  }
 };
 
 template <class T>
-void ForwardRows(const Inputs<T>& in, const ForwardTask& task, const TensorView& y, const TensorView& lse,
-                 ComputeType<T>* space) {
-  using F = ComputeType<T>;
-  const int64_t group = in.group(), head = task.key_head * group, query = task.run.query;
-  AttentionFold<F> fold{.window = WindowOf(in, task.run),
-                        .group = static_cast<size_t>(group),
-                        .first_row = static_cast<size_t>(task.first),
-                        .rows = static_cast<size_t>(task.rows),
-                        .width = static_cast<size_t>(in.width())};
-  const auto query_rows = [&](size_t r) {
-    const auto row = static_cast<int64_t>(r);
-    return in.q.template In<T>() + (query + row / group) * in.q.stride(0) + (head + row % group) * in.q.stride(1);
-  };
-  fold.Begin(space, query_rows, in.Scale());
-  const auto keys = RowsOf<T>(in.k, task.run.key, task.key_head), values = RowsOf<T>(in.v, task.run.key, task.key_head);
-  if (in.bias == nullptr) {
-    fold.template Run<false>(keys, values, keys);
-  } else {
-    const HeadRows<T> biases = BiasRowsOf(in, task.run, task.key_head);
-    fold.template Run<true>(keys, values, [&](size_t r) { return biases(r / static_cast<size_t>(group)); });
-  }
-  fold.Finish(
-      [&](size_t r) {
-        const auto row = static_cast<int64_t>(r);
-        return OutRow<T>(y, query + row / group, head + row % group);
-      },
-      [&](size_t r, F value) {
-        const auto row = static_cast<int64_t>(r);
-        lse.Out<F>()[(query + row / group) * in.heads() + head + row % group] = value;
-      });
-}
-
-template <class T>
 void RunForward(const OpContext& context, const Inputs<T>& in, const TensorView& y, const TensorView& lse) {
-  using F = ComputeType<T>;
   if (lse.numel() == 0) return;  // with no columns, scores are zeros
-  const size_t bytes = AlignUp(AttentionScratch(static_cast<size_t>(in.width()), sizeof(F)) * sizeof(F));
-  const auto each = [&](auto call) {
-    for (int64_t b = 0; b + 1 < in.cu_seqlens.size(0); ++b) {
-      const Run run(in.cu_seqlens, in.cu_seqlens_k, b);
-      const KeyWindow window = WindowOf(in, run);
-      const int64_t rows = run.queries * in.group();
-      for (int64_t head = 0; head < in.key_heads(); ++head) {
-        for (int64_t first = 0; first < rows; first += kAttentionRows) {
-          const ForwardTask task{run, head, first, std::min<int64_t>(kAttentionRows, rows - first)};
-          const int64_t last = (first + task.rows - 1) / in.group(), start = first / in.group();
-          const int64_t keys = window.End(last) - window.First(start) + window.End(start) - window.First(last);
-          call(task, task.rows * (std::max<int64_t>(keys, 0) / 2 + 16));  // 16: packing and the ends of tiles
-        }
-      }
-    }
-  };
-  SplitTasks(context, 1 + (1 << 18) / (in.width() + 16), each, [&](int chunk, const ForwardTask& task) {
-    F* space = reinterpret_cast<F*>(context.workspace + static_cast<size_t>(chunk) * bytes);
-    ForwardRows(in, task, y, lse, space);
-  });
+  in.bias == nullptr ? RunAttention(context, ForwardProblem<T, false>{in, y, lse})
+                     : RunAttention(context, ForwardProblem<T, true>{in, y, lse});
 }
 
 // What one thread computes at a time: the key heads that share a bias head, else one.

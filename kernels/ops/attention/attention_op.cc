@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/attention/attention.h"
 #include "kernels/simd/attention_plan.h"
@@ -11,8 +13,17 @@ bool Simd(const Call&) { return SimdSupported(); }
 size_t Element(const Call& call) { return SizeOf(WideOf(call.inputs[0].dtype)); }
 
 size_t ForwardBytes(const Call& call, int num_threads) {
-  const size_t element = Element(call), width = static_cast<size_t>(call.inputs[0].size(2));
-  return AlignUp(AttentionScratch(width, element) * element) * static_cast<size_t>(num_threads);
+  const TensorView &q = call.inputs[0], &k = call.inputs[1], &cu_seqlens = call.inputs[3];
+  const auto length = [&](int input, int64_t b) {
+    const TensorView& offsets = call.inputs[static_cast<size_t>(input)];
+    return OffsetAt(offsets, b + 1) - OffsetAt(offsets, b);
+  };
+  const auto window = [&](int64_t b) {
+    return KeyWindow(length(3, b), length(4, b), call.attrs[1].i != 0, call.attrs[2].i, call.attrs[3].i);
+  };
+  return AttentionForwardBytes(
+      cu_seqlens.size(0) - 1, [&](int64_t b) { return length(3, b); }, window,
+      q.size(1) / std::max<int64_t>(k.size(1), 1), k.size(1), q.size(2), Element(call), num_threads);
 }
 
 size_t BackwardBytes(const Call& call, int num_threads) {

@@ -2,9 +2,11 @@
 // a ragged batch.
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "kernels/core/op_def.h"
+#include "kernels/simd/attention_plan.h"
 
 namespace strata {
 
@@ -32,10 +34,18 @@ inline constexpr OpSchema kPagedAttention = Op("paged_attention")
                                                 .Out("y", "N H D")
                                                 .Segments("cu_seqlens");
 
+// The keys of sequence b that its queries see.
+inline KeyWindow PagedWindow(const TensorView& k_cache, const TensorView& cu_seqlens, const TensorView& block_tables,
+                             const TensorView& context_lens, bool causal, int64_t window_left, int64_t b) {
+  const int64_t most = block_tables.size(1) * k_cache.size(1);
+  return KeyWindow(OffsetAt(cu_seqlens, b + 1) - OffsetAt(cu_seqlens, b),
+                   std::clamp<int64_t>(OffsetAt(context_lens, b), 0, most), causal, window_left, -1);
+}
+
 void PagedAttentionRef(const OpContext&, const TensorView& q, const TensorView& k_cache, const TensorView& v_cache,
                        const TensorView& cu_seqlens, const TensorView& block_tables, const TensorView& context_lens,
                        double scale, bool causal, int64_t window_left, const TensorView& y);
-// Workspace: AttentionScratch a thread.
+// Workspace: AttentionForwardBytes.
 void PagedAttentionCpu(const OpContext&, const TensorView& q, const TensorView& k_cache, const TensorView& v_cache,
                        const TensorView& cu_seqlens, const TensorView& block_tables, const TensorView& context_lens,
                        double scale, bool causal, int64_t window_left, const TensorView& y);

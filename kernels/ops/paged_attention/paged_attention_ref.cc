@@ -40,8 +40,7 @@ void PagedAttentionRef(const OpContext&, const TensorView& q, const TensorView& 
     using T = decltype(type);
     for (int64_t b = 0; b + 1 < cu_seqlens.size(0); ++b) {
       const int64_t begin = OffsetAt(cu_seqlens, b), end = OffsetAt(cu_seqlens, b + 1);
-      const int64_t keys = std::clamp<int64_t>(OffsetAt(context_lens, b), 0, block_tables.size(1) * k_cache.size(1));
-      const KeyWindow window(end - begin, keys, causal, window_left, -1);
+      const KeyWindow window = PagedWindow(k_cache, cu_seqlens, block_tables, context_lens, causal, window_left, b);
       for (int64_t i = begin; i < end; ++i) {
         for (int64_t h = 0; h < q.size(1); ++h) {
           const Query<T> query{q, k_cache, v_cache, block_tables, i, h, b, AttentionScale(scale, q.size(2))};
