@@ -6,6 +6,7 @@ OPS = {
     "add_layer_norm": [],
     "add_rms_norm": [],
     "adamw": [],
+    "append_kv": [],
     "argmax": [],
     "attention": [],
     "clip_grad_norm": [],

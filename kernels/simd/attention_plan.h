@@ -77,7 +77,8 @@ inline int64_t OffsetAt(const TensorView& offsets, int64_t i) {
 // Working memory of one thread in elements of the type that is computed in.
 constexpr size_t AttentionScratch(size_t width, size_t element) {
   const size_t padded = AttentionPadded(width, element), panel = kAttentionPanelBytes / element;
-  return kAttentionRows * (width + padded + 2) + kAttentionKeys * (width + padded + 2 * panel);
+  return std::max(kAttentionRows * (width + padded + 2) + kAttentionKeys * (width + padded + 2 * panel),
+                  kAttentionFewTasks * (kAttentionKeys + width) + panel * width);
 }
 // What one block of keys gives few rows of one key head: maxima, sums, rows of y.
 constexpr size_t AttentionPart(size_t rows, size_t width, size_t element) {

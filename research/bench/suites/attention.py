@@ -1,5 +1,6 @@
 """Attention, forward and backward, on runs of one length, so that PyTorch's dense attention does the same work; and
-what else it can do: windows, biases, grouped heads, runs of many lengths, bfloat16."""
+what else it can do: windows, biases, grouped heads, runs of many lengths, bfloat16; and one query a sequence, as when a
+language model writes a token."""
 
 import torch
 from torch.nn import functional as F
@@ -128,6 +129,45 @@ def _mode(name, lengths, key_heads, mine, other, seen, dtype, backward):
     )
 
 
+def _decode_shapes(options):
+    """(keys of a sequence, sequences, dtype)."""
+    if options.tiny:
+        return [(20, 2, torch.float32)]
+    if options.quick:
+        return [(4096, 1, torch.float32), (512, 8, torch.bfloat16)]
+    return [(n, b, t) for t in (torch.float32, torch.bfloat16) for n in (512, 4096) for b in (1, 8)]
+
+
+def _decode(name, keys, sequences, dtype, paged):
+    """One query a sequence: keys and values are read once, so memory is the limit, and the unit bytes."""
+    heads, key_heads, width, block = 32, 8, 128, 16
+    blocks = -(-keys // block)
+    caches = [torch.randn(sequences * blocks, block, key_heads, width).to(dtype) for _ in range(2)]
+    tables = torch.randperm(sequences * blocks).view(sequences, blocks)
+    q, ends = torch.randn(sequences, heads, width).to(dtype), torch.arange(sequences + 1)
+    # Laid end to end; PyTorch gets its own layout, and need not gather what it reads, which flatters it.
+    flat = [torch.cat([c[t].flatten(0, 1)[:keys] for t in tables]) for c in caches]
+    dense = [t.view(sequences, keys, key_heads, width).transpose(1, 2).contiguous() for t in flat]
+    lengths, ends_k, one = torch.full((sequences,), keys), ends * keys, q.unsqueeze(2)
+    size = 2.0 * sequences * keys * key_heads * width * q.element_size()
+
+    def ours():
+        if paged:
+            return ops.paged_attention(q, *caches, ends, tables, lengths)
+        return ops.attention(q, *flat, ends, ends_k)[0]
+
+    return Case(
+        name,
+        ours,
+        {"eager": lambda: F.scaled_dot_product_attention(one, *dense, enable_gqa=True).squeeze(2)},
+        work=size,
+        bytes=size,
+        roof="read",
+        dtype=str(dtype).removeprefix("torch."),
+        compare=lambda a, b, _: difference(a, b, 1e-3 if dtype == torch.float32 else 0.1),
+    )
+
+
 def cases(options):
     for backward in (False, True):
         for tokens, length, width in _shapes(options):
@@ -141,3 +181,8 @@ def cases(options):
         for what, *mode in _modes(options):
             name = f"{'forward and backward' if backward else 'forward'}, 12 heads of 64, {what}"
             yield name, lambda n=name, m=mode, b=backward: _mode(n, *m, b)
+    for keys, sequences, dtype in _decode_shapes(options):
+        for paged in (True, False):
+            kind = f"{'paged, ' if paged else ''}1 query on {keys} keys, batch {sequences}"
+            name = f"GB/s: {kind}, 32 heads of 128 on 8 key heads, {str(dtype).removeprefix('torch.')}"
+            yield name, lambda n=name, k=keys, s=sequences, t=dtype, p=paged: _decode(n, k, s, t, p)
