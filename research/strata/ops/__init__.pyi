@@ -91,6 +91,18 @@ def add_rms_norm_backward(
 ) -> tuple[Tensor, Tensor]:
     """gradients of add_rms_norm; grad_x is the residual's, too"""
 
+def append_kv(
+    k_cache: Tensor,
+    v_cache: Tensor,
+    k: Tensor,
+    v: Tensor,
+    cu_seqlens: Tensor,
+    block_tables: Tensor,
+    context_lens: Tensor,
+) -> None:
+    """k_cache[block_tables[b, j // L], j % L] = k[i], v_cache alike: row i of sequence b is key j = context_lens[b]
+    - rows of b + i"""
+
 def argmax(x: Tensor, smallest: bool = False) -> Tensor:
     """index[...] = the first r with the largest (smallest) x[..., r]"""
 
