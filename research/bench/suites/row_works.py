@@ -210,7 +210,9 @@ WORKS = {
 # Beyond what the goals name: sums, and what moves memory alone. The gradients of copies are views, on both sides.
 WORKS |= {
     "sum of rows": _Work(("reduce",), lambda x: ops.reduce(x), lambda x: x.sum(-1), 1),
-    "sum of columns": _Work(("reduce_outer",), lambda x: ops.reduce_outer(x[None])[0], lambda x: x.sum(0), 1),
+    "sum of columns": _Work(
+        ("reduce_outer",), lambda x: ops.reduce_outer(x.unsqueeze(0)).squeeze(0), lambda x: x.sum(0), 1
+    ),
     "variance of rows": _Work(
         ("reduce",), lambda x: ops.reduce(x, "var"), lambda x: x.var(-1), 1, moved_back=2
     ),
