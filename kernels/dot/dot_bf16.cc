@@ -21,37 +21,32 @@ struct Bf16Dot {
   }
 };
 
-// 16 columns, turned in registers 64 bytes at a time, so that vectors run across them. Columns past the last are
-// copies.
+// 16 columns. Vectors run across them.
 template <size_t kRows>
 STRATA_DOT_INLINE void ColumnsOfBf16(const DotRows& product, size_t column, size_t columns, uint32_t* sums) {
-  const size_t bytes = product.bytes;
-  const std::byte* from[16];
-  for (size_t j = 0; j < 16; ++j) {
-    from[j] = static_cast<const std::byte*>(product.b) + (column + std::min(j, columns - 1)) * bytes;
-  }
+  Columns16 from(static_cast<const std::byte*>(product.b) + column * product.bytes, columns, product.bytes);
   const auto* a = static_cast<const uint32_t*>(product.a);
   __m512 acc[kRows];
 #pragma GCC unroll 8
   for (size_t r = 0; r < kRows; ++r) acc[r] = _mm512_setzero_ps();
-  for (size_t at = 0; at < bytes; at += 64, a += 16 * kRows) {
-    // At the end of these columns the next 16 follow.
-    const size_t ahead = at + kColumnsAhead + (at + kColumnsAhead < bytes ? 0 : 15 * bytes);
-    const __mmask64 mask = FirstBytes(bytes - at);
-    __m512i v[16];
-#pragma GCC unroll 16
-    for (size_t j = 0; j < 16; ++j) {
-      _mm_prefetch(reinterpret_cast<const char*>(from[j] + ahead), _MM_HINT_T1);
-      v[j] = _mm512_maskz_loadu_epi8(mask, from[j] + at);
-    }
-    Transpose(v);
-#pragma GCC unroll 16
-    for (size_t s = 0; s < 16; ++s) {
+  __m512i v[16], next[16];
+  from.First(v);
+  for (size_t at = 0; at < product.bytes; at += 64, a += 16 * kRows) {
+    from.MoveTo(at + 64);
+#pragma GCC unroll 4
+    for (size_t j = 0; j < 16; j += 4) {
+#pragma GCC unroll 4
+      for (size_t s = j; s < j + 4; ++s) {
 #pragma GCC unroll 8
-      for (size_t r = 0; r < kRows; ++r) {
-        acc[r] = Bf16Dot::Add(acc[r], _mm512_set1_epi32(static_cast<int>(a[s * kRows + r])), v[s]);
+        for (size_t r = 0; r < kRows; ++r) {
+          acc[r] = Bf16Dot::Add(acc[r], _mm512_set1_epi32(static_cast<int>(a[s * kRows + r])), v[s]);
+        }
       }
+      from.Four(j, next + j);
     }
+    TransposeFours(next);
+#pragma GCC unroll 16
+    for (size_t i = 0; i < 16; ++i) v[i] = next[i];
   }
 #pragma GCC unroll 8
   for (size_t r = 0; r < kRows; ++r) _mm512_storeu_ps(sums + r * kPanelColumns, acc[r]);

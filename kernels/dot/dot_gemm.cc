@@ -1,6 +1,7 @@
 #include "kernels/dot/dot_gemm.h"
 
 #include <algorithm>
+#include <span>
 
 #include "kernels/dot/dot_rows.h"
 
@@ -42,6 +43,7 @@ class DotPart {
         const size_t rows = std::min(plan_.group_rows, last_row_ - row);
         const bool pack = operands_.plain_a.data == nullptr && (!one_group_ || panel == first_panel_);
         if (pack) operands_.pack_a(row, rows, a_, block_);
+        CallRowsAfter(row, rows, (last - panel) * CeilDiv(rows, kernel_.tile_rows));
         Group(row, rows, panel, last);
       }
     }
@@ -101,14 +103,25 @@ class DotPart {
     return panels;
   }
 
-  // Before a tile: its place in the output, and a share of the panel that comes next.
+  void CallRowsAfter(size_t row, size_t rows, size_t tiles) {
+    const DotSource& source = operands_.source_a;
+    const size_t next = std::min(plan_.group_rows, last_row_ - row - rows);
+    if (source.data == nullptr || next == 0) return;
+    ahead_ = {static_cast<const std::byte*>(source.data) + (row + rows) * source.row_bytes, next * source.row_bytes};
+    share_ = RoundUp(CeilDiv(ahead_.size(), tiles), kLine);
+  }
+
+  // Before a tile: its place in the output, and shares of the rows and of the panel that come next.
   void CallMemory(size_t row, size_t rows, size_t column, size_t columns, const uint32_t* next, size_t steps, size_t t,
-                  size_t tiles) const {
+                  size_t tiles) {
     const DotOutput& out = operands_.out;
     for (size_t r = row; r < row + rows; ++r) {
       const auto* at = static_cast<const std::byte*>(out.data) + r * out.row_bytes + column * out.element;
       for (size_t i = 0; i < columns * out.element; i += kLine) __builtin_prefetch(at + i, 1);
     }
+    const size_t share = std::min(share_, ahead_.size());
+    for (size_t i = 0; i < share; i += kLine) __builtin_prefetch(ahead_.data() + i, 0, 2);
+    ahead_ = ahead_.subspan(share);
     if (operands_.packed_b == nullptr || tiles == 1) return;
     const auto* from = reinterpret_cast<const std::byte*>(next);
     const size_t lines = steps * kPanelColumns * sizeof(uint32_t) / kLine;
@@ -121,6 +134,8 @@ class DotPart {
   const DotOperands& operands_;
   size_t first_row_, last_row_, first_panel_, last_panel_;
   size_t block_;
+  std::span<const std::byte> ahead_;  // of A's source, what is still to be asked for,
+  size_t share_ = 0;                  // so much before every tile
   bool one_group_;
   uint32_t *a_, *b_, *sums_;
 };

@@ -40,6 +40,13 @@ struct DotPlainA {
   size_t row_steps = 0;
 };
 
+// What pack_a reads, row after row: asked for while the rows before are multiplied. data nullptr: it need not be, as
+// what the caches hold.
+struct DotSource {
+  const void* data = nullptr;
+  size_t row_bytes = 0;
+};
+
 struct DotOperands {
   // Writes rows [row, row + rows) of A at all steps, rows kRowSteps apart and blocks `block` apart (dot.h). What lies
   // between a block's steps and the next row is pack_a's own, for finish to see.
@@ -55,6 +62,7 @@ struct DotOperands {
   DotOutput out;
   DotPlainB plain_b = {};
   DotPlainA plain_a = {};
+  DotSource source_a = {};
 };
 
 // REQUIRES: context.workspace has DotGemmBytes(shape, packed_b != nullptr, kernel, threads) bytes from `workspace` on.

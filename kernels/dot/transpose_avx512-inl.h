@@ -6,22 +6,17 @@
 namespace strata {
 namespace {
 
-// Sixteen vectors of sixteen steps, transposed.
-STRATA_DOT_INLINE void Transpose(__m512i (&v)[16]) {
+// A transposition of sixteen vectors of sixteen steps has two halves. First, four rows at a time: v[j] gets in its
+// quarter q the step 4 q + j of the four.
+STRATA_DOT_INLINE void TransposeFour(__m512i* v) {
+  const __m512i a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]);
+  const __m512i c = _mm512_unpacklo_epi32(v[2], v[3]), d = _mm512_unpackhi_epi32(v[2], v[3]);
+  v[0] = _mm512_unpacklo_epi64(a, c), v[1] = _mm512_unpackhi_epi64(a, c);
+  v[2] = _mm512_unpacklo_epi64(b, d), v[3] = _mm512_unpackhi_epi64(b, d);
+}
+// Then the fours: v[i] gets step i of all sixteen.
+STRATA_DOT_INLINE void TransposeFours(__m512i (&v)[16]) {
   __m512i t[16];
-#pragma GCC unroll 8
-  for (size_t i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
-  }
-#pragma GCC unroll 4
-  for (size_t i = 0; i < 16; i += 4) {
-    v[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    v[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    v[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    v[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  // v[4 g + j] has in its quarter q the step 4 q + j of the rows 4 g to 4 g + 3.
 #pragma GCC unroll 4
   for (size_t j = 0; j < 4; ++j) {
     t[j] = _mm512_shuffle_i32x4(v[j], v[4 + j], 0x88);
@@ -37,18 +32,65 @@ STRATA_DOT_INLINE void Transpose(__m512i (&v)[16]) {
     v[12 + j] = _mm512_shuffle_i32x4(t[8 + j], t[12 + j], 0xdd);
   }
 }
+STRATA_DOT_INLINE void Transpose(__m512i (&v)[16]) {
+#pragma GCC unroll 4
+  for (size_t i = 0; i < 16; i += 4) TransposeFour(v + i);
+  TransposeFours(v);
+}
 
 // The first n of 64 bytes; n may be more.
 STRATA_DOT_INLINE __mmask64 FirstBytes(size_t n) { return n >= 64 ? ~__mmask64{0} : (__mmask64{1} << n) - 1; }
+
+// How far ahead B is asked for, into the second-level cache: columns are often a power of two apart, so that these
+// lines would push each other out of the first.
+inline constexpr size_t kColumnsAhead = 1024;
+
+// 16 columns of B, turned in registers 16 steps at a time. The next steps' first half, Four, belongs among the
+// multiply-adds of those before: a processor looks ahead less far than one turn.
+//
+//   Columns16 from(b, columns, bytes);
+//   from.First(v);
+//   for (at = 0; at < bytes; at += 64) {
+//     from.MoveTo(at + 64);
+//     for (j = 0; j < 16; j += 4) use v[j] to v[j + 3], then from.Four(j, next + j);
+//     TransposeFours(next), v = next;
+//   }
+class Columns16 {
+ public:
+  // `columns` columns of `bytes` bytes, one after the other; beyond the last come copies of it.
+  Columns16(const std::byte* b, size_t columns, size_t bytes) : bytes_(bytes) {
+    for (size_t j = 0; j < 16; ++j) from_[j] = b + std::min(j, columns - 1) * bytes;
+  }
+  STRATA_DOT_INLINE void First(__m512i (&v)[16]) {
+    MoveTo(0);
+#pragma GCC unroll 4
+    for (size_t j = 0; j < 16; j += 4) Four(j, v + j);
+    TransposeFours(v);
+  }
+  // Of the next fours: 64 bytes from `at`. At the end of these columns the next 16 follow.
+  STRATA_DOT_INLINE void MoveTo(size_t at) {
+    at_ = at, mask_ = FirstBytes(at < bytes_ ? bytes_ - at : 0);
+    ahead_ = at + kColumnsAhead + (at + kColumnsAhead < bytes_ ? 0 : 15 * bytes_);
+  }
+  STRATA_DOT_INLINE void Four(size_t j, __m512i* v) const {
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) {
+      _mm_prefetch(reinterpret_cast<const char*>(from_[j + i] + ahead_), _MM_HINT_T1);
+      v[i] = _mm512_maskz_loadu_epi8(mask_, from_[j + i] + at_);
+    }
+    TransposeFour(v);
+  }
+
+ private:
+  const std::byte* from_[16];
+  size_t bytes_, at_ = 0, ahead_ = 0;
+  __mmask64 mask_ = 0;
+};
 
 // Columns of B, 16 steps at a time, turned into rows of steps while the multiply-adds of the steps before are under
 // way: a processor looks ahead less far than one turn. Two halves of 16 columns; kTurnUnits pieces of work of equal
 // size.
 inline constexpr size_t kTurnUnits = 16;
-// How far ahead B is asked for, into the second-level cache: columns are often a power of two apart, so that these
-// lines would push each other out of the first.
-inline constexpr size_t kColumnsAhead = 1024;
-
 class ColumnTurner {
  public:
   // `columns` <= 32 columns of `bytes` bytes, one after the other; further ones repeat the last.
@@ -82,12 +124,9 @@ class ColumnTurner {
       _mm_prefetch(reinterpret_cast<const char*>(from + ahead_), _MM_HINT_T1);
       v[j] = _mm512_maskz_loadu_epi8(mask_, from + at_);
     }
-    const __m512i a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]);
-    const __m512i c = _mm512_unpacklo_epi32(v[2], v[3]), d = _mm512_unpackhi_epi32(v[2], v[3]);
-    fours_[4 * unit] = _mm512_unpacklo_epi64(a, c);
-    fours_[4 * unit + 1] = _mm512_unpackhi_epi64(a, c);
-    fours_[4 * unit + 2] = _mm512_unpacklo_epi64(b, d);
-    fours_[4 * unit + 3] = _mm512_unpackhi_epi64(b, d);
+    TransposeFour(v);
+#pragma GCC unroll 4
+    for (size_t j = 0; j < 4; ++j) fours_[4 * unit + j] = v[j];
   }
 
   const std::byte* from_[32];

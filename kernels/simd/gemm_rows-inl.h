@@ -50,15 +50,58 @@ HWY_INLINE hn::Vec<D> PartOf([[maybe_unused]] D d, hn::Vec<D> words, [[maybe_unu
 // these lines would push each other out of the first. Processors follow 16 rows at a time, but not across pages.
 inline constexpr size_t kRowsAheadBytes = 1024;
 
+// Where rows of B are to be asked for when they are read at `at`. At the end of these `lanes` rows the next ones
+// follow; past the last of all nothing happens.
+template <class T>
+HWY_INLINE size_t AheadOf(size_t at, size_t k, size_t across, size_t lanes) {
+  constexpr size_t kAhead = kRowsAheadBytes / sizeof(T);
+  return at + kAhead < k ? at + kAhead : at + kAhead - k + lanes * across;
+}
+
+// A few rows of B from `at` on, asked for `ahead` too, with the first half of their turn.
+template <class D, class T>
+HWY_INLINE void ReadBlocks(D d, const T* const* from, size_t at, size_t ahead, hn::Vec<D>* v) {
+  STRATA_UNROLL
+  for (size_t j = 0; j < kBlockLanes<D>; ++j) {
+    __builtin_prefetch(from[j] + ahead, /*rw=*/0, /*locality=*/2);
+    v[j] = hn::LoadU(d, reinterpret_cast<const hn::TFromD<D>*>(from[j] + at));
+  }
+  TransposeBlocks(d, v);
+}
+
+// acc[r] += a few words of B times a's numbers.
+template <size_t kRows, class T, class D, class F>
+HWY_INLINE void AddWords(D d, const F* a, const hn::Vec<D>* v, hn::Vec<D>* acc) {
+  STRATA_UNROLL
+  for (size_t j = 0; j < kBlockLanes<D>; ++j) {
+    STRATA_UNROLL
+    for (size_t part = 0; part < kParts<F, T>; ++part) {
+      const auto column = PartOf<T>(d, v[j], part);
+      const F* at = a + (j * kParts<F, T> + part) * kRows;
+      STRATA_UNROLL
+      for (size_t r = 0; r < kRows; ++r) acc[r] = hn::MulAdd(hn::Set(d, at[r]), column, acc[r]);
+    }
+  }
+}
+
 // Up to a vector of outputs: sums[r * stride + j] = sum over k of a[k * kRows + r] * b[j * across + k] for j < count.
 // Squares of words of B are turned in registers.
 template <size_t kRows, class D, class T, class F>
 HWY_NOINLINE void DotColumns(D d, const F* HWY_RESTRICT a, const T* HWY_RESTRICT b, size_t across, size_t count,
                              size_t k, F* HWY_RESTRICT sums, size_t stride) {
-  constexpr size_t kLanes = hn::MaxLanes(D()), kStep = kLanes * kParts<F, T>, kAhead = kRowsAheadBytes / sizeof(T);
+  constexpr size_t kLanes = hn::MaxLanes(D()), kGroup = kBlockLanes<D>, kWord = kParts<F, T>, kStep = kLanes * kWord;
+  // Half of a turn is done among the multiply-adds before, where there are 32 registers: a processor looks ahead less
+  // far than one turn.
+  constexpr bool kEarly = kLanes * sizeof(F) == 64;
   const T* from[kLanes];
   for (size_t j = 0; j < kLanes; ++j) from[j] = b + std::min(j, count - 1) * across;
-  hn::Vec<D> total[kRows];
+  hn::Vec<D> total[kRows], v[kLanes];
+  if (kEarly && k >= kStep) {
+    STRATA_UNROLL
+    for (size_t j = 0; j < kLanes; j += kGroup) ReadBlocks(d, from + j, 0, AheadOf<T>(0, k, across, kLanes), v + j);
+    TransposeAcross(d, v);
+  }
+  STRATA_UNROLL
   for (size_t r = 0; r < kRows; ++r) total[r] = hn::Zero(d);
   for (size_t block = 0; block < k; block += kSumBlock) {
     const size_t end = std::min(k, block + kSumBlock);
@@ -67,29 +110,32 @@ HWY_NOINLINE void DotColumns(D d, const F* HWY_RESTRICT a, const T* HWY_RESTRICT
     for (size_t r = 0; r < kRows; ++r) acc[r] = hn::Zero(d);
     size_t i = block;
     for (; i + kStep <= end; i += kStep) {
-      // At the end of these rows the next ones follow; past the last of all nothing happens.
-      const size_t ahead = i + kAhead < k ? i + kAhead : i + kAhead - k + kLanes * across;
-      hn::Vec<D> v[kLanes];
-      STRATA_UNROLL
-      for (size_t j = 0; j < kLanes; ++j) {
-        __builtin_prefetch(from[j] + ahead, /*rw=*/0, /*locality=*/2);
-        v[j] = hn::LoadU(d, reinterpret_cast<const F*>(from[j] + i));
-      }
-      TransposeSquare(d, v);
-      STRATA_UNROLL
-      for (size_t j = 0; j < kLanes; ++j) {
+      // The last square is read twice.
+      const size_t at = kEarly && i + 2 * kStep <= k ? i + kStep : i, far = AheadOf<T>(at, k, across, kLanes);
+      if constexpr (kEarly) {
+        hn::Vec<D> next[kLanes];
         STRATA_UNROLL
-        for (size_t part = 0; part < kParts<F, T>; ++part) {
-          const auto column = PartOf<T>(d, v[j], part);
-          const F* at = a + (i + j * kParts<F, T> + part) * kRows;
-          STRATA_UNROLL
-          for (size_t r = 0; r < kRows; ++r) acc[r] = hn::MulAdd(hn::Set(d, at[r]), column, acc[r]);
+        for (size_t j = 0; j < kLanes; j += kGroup) {
+          AddWords<kRows, T>(d, a + (i + j * kWord) * kRows, v + j, acc);
+          ReadBlocks(d, from + j, at, far, next + j);
+        }
+        TransposeAcross(d, next);
+        STRATA_UNROLL
+        for (size_t j = 0; j < kLanes; ++j) v[j] = next[j];
+      } else {
+        STRATA_UNROLL
+        for (size_t j = 0; j < kLanes; j += kGroup) ReadBlocks(d, from + j, at, far, v + j);
+        TransposeAcross(d, v);
+        STRATA_UNROLL
+        for (size_t j = 0; j < kLanes; j += kGroup) {
+          AddWords<kRows, T>(d, a + (i + j * kWord) * kRows, v + j, acc);
         }
       }
     }
     for (; i < end; ++i) {
       HWY_ALIGN F column[kLanes];
       for (size_t j = 0; j < kLanes; ++j) column[j] = static_cast<F>(ToDouble(from[j][i]));
+      STRATA_UNROLL
       for (size_t r = 0; r < kRows; ++r) {
         acc[r] = hn::MulAdd(hn::Set(d, a[i * kRows + r]), hn::Load(d, column), acc[r]);
       }
@@ -97,6 +143,7 @@ HWY_NOINLINE void DotColumns(D d, const F* HWY_RESTRICT a, const T* HWY_RESTRICT
     STRATA_UNROLL
     for (size_t r = 0; r < kRows; ++r) total[r] = block == 0 ? acc[r] : hn::Add(total[r], acc[r]);
   }
+  STRATA_UNROLL
   for (size_t r = 0; r < kRows; ++r) hn::StoreU(total[r], d, sums + r * stride);
 }
 

@@ -20,41 +20,32 @@ HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
-// Squares within 16-byte blocks: 4 x 4 of float32, 2 x 2 of float64. With n rows in a square, v[n * g + j] gets, in its
-// block b, element n * b + j of the rows n * g and on.
+// As many rows as a 16-byte block has numbers: in every block of v[j] comes what these rows have at j of that block.
 template <class D>
-  requires(sizeof(hn::TFromD<D>) == 4)
-HWY_INLINE void TransposeBlocks([[maybe_unused]] D d, hn::Vec<D>* v) {
-  const hn::RepartitionToWide<D> dw;
-  constexpr size_t kLanes = hn::MaxLanes(D());
-  STRATA_UNROLL
-  for (size_t g = 0; g < kLanes; g += 4) {
-    const auto ab_low = hn::BitCast(dw, hn::InterleaveLower(d, v[g], v[g + 1]));
-    const auto ab_high = hn::BitCast(dw, hn::InterleaveUpper(d, v[g], v[g + 1]));
-    const auto ce_low = hn::BitCast(dw, hn::InterleaveLower(d, v[g + 2], v[g + 3]));
-    const auto ce_high = hn::BitCast(dw, hn::InterleaveUpper(d, v[g + 2], v[g + 3]));
-    v[g] = hn::BitCast(d, hn::InterleaveLower(dw, ab_low, ce_low));
-    v[g + 1] = hn::BitCast(d, hn::InterleaveUpper(dw, ab_low, ce_low));
-    v[g + 2] = hn::BitCast(d, hn::InterleaveLower(dw, ab_high, ce_high));
-    v[g + 3] = hn::BitCast(d, hn::InterleaveUpper(dw, ab_high, ce_high));
-  }
-}
+inline constexpr size_t kBlockLanes = 16 / sizeof(hn::TFromD<D>);
 template <class D>
-  requires(sizeof(hn::TFromD<D>) == 8)
 HWY_INLINE void TransposeBlocks([[maybe_unused]] D d, hn::Vec<D>* v) {
-  constexpr size_t kLanes = hn::MaxLanes(D());
-  STRATA_UNROLL
-  for (size_t g = 0; g < kLanes; g += 2) {
-    const auto low = hn::InterleaveLower(d, v[g], v[g + 1]);
-    v[g + 1] = hn::InterleaveUpper(d, v[g], v[g + 1]);
-    v[g] = low;
+  if constexpr (kBlockLanes<D> == 4) {
+    const hn::RepartitionToWide<D> dw;
+    const auto ab_low = hn::BitCast(dw, hn::InterleaveLower(d, v[0], v[1]));
+    const auto ab_high = hn::BitCast(dw, hn::InterleaveUpper(d, v[0], v[1]));
+    const auto ce_low = hn::BitCast(dw, hn::InterleaveLower(d, v[2], v[3]));
+    const auto ce_high = hn::BitCast(dw, hn::InterleaveUpper(d, v[2], v[3]));
+    v[0] = hn::BitCast(d, hn::InterleaveLower(dw, ab_low, ce_low));
+    v[1] = hn::BitCast(d, hn::InterleaveUpper(dw, ab_low, ce_low));
+    v[2] = hn::BitCast(d, hn::InterleaveLower(dw, ab_high, ce_high));
+    v[3] = hn::BitCast(d, hn::InterleaveUpper(dw, ab_high, ce_high));
+  } else {
+    const auto low = hn::InterleaveLower(d, v[0], v[1]);
+    v[1] = hn::InterleaveUpper(d, v[0], v[1]);
+    v[0] = low;
   }
 }
 
+// The rest of a square, once its rows went through TransposeBlocks.
 template <class D>
-HWY_INLINE void TransposeSquare(D d, hn::Vec<D>* v) {
-  constexpr size_t kBlock = 16 / sizeof(hn::TFromD<D>), kBlocks = hn::MaxLanes(D()) / kBlock;
-  TransposeBlocks(d, v);
+HWY_INLINE void TransposeAcross([[maybe_unused]] D d, hn::Vec<D>* v) {
+  constexpr size_t kBlock = kBlockLanes<D>, kBlocks = hn::MaxLanes(D()) / kBlock;
   if constexpr (kBlocks == 2) {
     STRATA_UNROLL
     for (size_t j = 0; j < kBlock; ++j) {
@@ -77,6 +68,18 @@ HWY_INLINE void TransposeSquare(D d, hn::Vec<D>* v) {
       e = hn::ConcatUpperUpper(d, ce_odd, ab_odd);
     }
   }
+}
+
+template <class D>
+HWY_INLINE void TransposeSquare(D d, hn::Vec<D>* v) {
+  constexpr size_t kBlock = kBlockLanes<D>, kBlocks = hn::MaxLanes(D()) / kBlock;
+  TransposeBlocks(d, v);
+  if constexpr (kBlocks >= 2) TransposeBlocks(d, v + kBlock);
+  if constexpr (kBlocks == 4) {
+    TransposeBlocks(d, v + 2 * kBlock);
+    TransposeBlocks(d, v + 3 * kBlock);
+  }
+  TransposeAcross(d, v);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -227,7 +227,10 @@ void Forward(const OpContext& context, const DotKernel& kernel, const TensorView
     HWY_DYNAMIC_DISPATCH(FinishInt8)(sums, scale.In<float>(), bias, activation, y);
   };
   const DotOutput place{y.data, out * SizeOf(y.dtype), SizeOf(y.dtype)};
-  DotGemm(context, kernel, shape, {pack_a, packed, pack_b, start, finish, place, {weight.data, in}},
+  // More than the caches keep.
+  constexpr size_t kLarge = size_t{8} << 20;
+  const DotSource source{shape.m * in * SizeOf(x.dtype) < kLarge ? nullptr : x.data, in * SizeOf(x.dtype)};
+  DotGemm(context, kernel, shape, {pack_a, packed, pack_b, start, finish, place, {weight.data, in}, {}, source},
           context.workspace + start_bytes);
 }
 
