@@ -4,7 +4,7 @@
 //
 //   AttentionFold<float> fold{...};
 //   fold.Begin(space, width, query_rows, scale, count);
-//   fold.Run<false, float>(key_rows, value_rows, no_bias_rows);
+//   fold.Run<false, float>(key_rows, value_rows, no_bias_rows, {});
 //   fold.Finish([&](size_t row) { return y + ...; }, [&](size_t row, float lse) { ... });
 #if defined(STRATA_KERNELS_SIMD_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_SIMD_ATTENTION_INL_H_
@@ -19,7 +19,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "kernels/core/op_context.h"
+#include "kernels/core/tensor_view.h"
 #include "kernels/simd/attention_plan.h"
 #include "kernels/simd/attention_tile-inl.h"
 #include "kernels/simd/math-inl.h"
@@ -178,6 +178,41 @@ HWY_NOINLINE void ValuesTile(const Seen<F>& seen, const F* weights, const F* val
   }
 }
 
+// Rows that lie evenly, to be asked of memory before they are needed.
+struct Stretch {
+  const char* at;
+  size_t rows, lines;
+  int64_t step;  // in bytes
+
+  template <class T>
+  static Stretch Of(const T* first, size_t rows, int64_t step, size_t width) {
+    constexpr auto kSize = static_cast<int64_t>(sizeof(T));
+    return {reinterpret_cast<const char*>(first), rows, (width * sizeof(T) + 63) / 64, step * kSize};
+  }
+};
+
+// Asks for one line of some stretches after the other, one at a time: many at once would stop what is computed
+// meanwhile.
+class Stretches {
+ public:
+  void Add(const Stretch& stretch) {
+    if (stretch.rows * stretch.lines > 0) all_[count_++] = stretch;
+  }
+  HWY_INLINE void Next() {
+    if (now_ == count_) return;
+    const Stretch& stretch = all_[now_];
+    __builtin_prefetch(stretch.at + stretch.step * static_cast<int64_t>(row_) + 64 * line_, 0, 2);
+    if (++line_ < stretch.lines) return;
+    line_ = 0;
+    if (++row_ == stretch.rows) row_ = 0, ++now_;
+  }
+
+ private:
+  static constexpr size_t kMost = 4;
+  Stretch all_[kMost];
+  size_t count_ = 0, now_ = 0, row_ = 0, line_ = 0;
+};
+
 // Where the rows of one head of a tensor [N, H, D] lie.
 template <class T>
 struct HeadRows {
@@ -186,6 +221,9 @@ struct HeadRows {
   const T* operator()(size_t row) const { return data + static_cast<int64_t>(row) * step; }
   void Find(size_t first, size_t count, const T** at) const {
     for (size_t j = 0; j < count; ++j) at[j] = (*this)(first + j);
+  }
+  Stretch All(size_t first, size_t count, size_t width) const {
+    return Stretch::Of((*this)(first), count, step, width);
   }
 };
 
@@ -198,8 +236,8 @@ void FinishRows(size_t rows, size_t width, const F* y, size_t step, const F* max
   for (size_t r = 0; r < rows; ++r) {
     const F* from = y + r * step;
     // A row that sees no key gives zeros.
-    const auto total = hn::Set(d, sum[r] == 0 ? F(1) : sum[r]);
-    Map(d, width, y_row(r), [&](auto at) HWY_ATTR { return hn::Div(at(from), total); });
+    const auto factor = hn::Set(d, F(1) / (sum[r] == 0 ? F(1) : sum[r]));
+    Map(d, width, y_row(r), [&](auto at) HWY_ATTR { return hn::Mul(at(from), factor); });
   }
   for (size_t r = 0; r < rows; r += hn::Lanes(d)) {
     const auto total = hn::Load(d, sum + r);
@@ -243,8 +281,9 @@ struct AttentionFold {
   }
 
   // key_rows, value_rows: where the run's keys and values lie, as HeadRows; bias_rows(row): a row's biases by key.
+  // `after`: what is read after the last block.
   template <bool kBias, class T, class KeyRows, class ValueRows, class BiasRows>
-  void Run(const KeyRows& key_rows, const ValueRows& value_rows, const BiasRows& bias_rows) {
+  void Run(const KeyRows& key_rows, const ValueRows& value_rows, const BiasRows& bias_rows, const Stretches& after) {
     const size_t begin = static_cast<size_t>(window.First(static_cast<int64_t>(Query(0))));
     const size_t end = static_cast<size_t>(window.End(static_cast<int64_t>(Query(rows - 1))));
     for (size_t block = begin / kAttentionKeys * kAttentionKeys; block < end; block += kAttentionKeys) {
@@ -254,10 +293,16 @@ struct AttentionFold {
       key_rows.Find(block, keys, key_at), value_rows.Find(block, keys, value_at);
       PackLeft([&](size_t j) { return key_at[j]; }, 0, keys, width, k);
       PackRows([&](size_t j) { return value_at[j]; }, 0, keys, width, kAttentionKeys, v);
+      Stretches ahead = after;
+      if (const size_t next = block + kAttentionKeys; next < end) {
+        ahead = {};
+        ahead.Add(key_rows.All(next, std::min(kAttentionKeys, end - next), width));
+        ahead.Add(value_rows.All(next, std::min(kAttentionKeys, end - next), width));
+      }
       for (size_t panel = 0; panel < rows; panel += kPanel<F>) {
         Seen<F> seen;
         if (!See(panel, block, keys, &seen)) continue;
-        Score(panel, keys, seen);
+        Score(panel, keys, seen, ahead);
         if constexpr (kBias) {
           const auto from = [&](size_t r) { return bias_rows(first_row + panel + r) + block; };
           AddBias(from, std::min(kPanel<F>, rows - panel), keys);
@@ -293,10 +338,11 @@ struct AttentionFold {
     return seen->begin < seen->stop;
   }
 
-  void Score(size_t panel, size_t keys, const Seen<F>& seen) {
+  void Score(size_t panel, size_t keys, const Seen<F>& seen, Stretches& ahead) {
+    const auto next = [&]() HWY_ATTR { ahead.Next(); };
     ForEachHeight(keys, [&](auto height, size_t j) {
       if (j + height() <= seen.begin || j >= seen.stop) return;
-      Dots<height()>(k + j * width, q + panel * width, width, scores + j * kPanel<F>, kPanel<F>);
+      Dots<height()>(k + j * width, q + panel * width, width, scores + j * kPanel<F>, kPanel<F>, next);
     });
   }
 

@@ -10,6 +10,7 @@
 //   const T* QueryRow(b, h, row); Keys(b, h), Values(b, h): as HeadRows; int64_t KeyHeadStep(), ValueHeadStep(): from
 //   head to head; const T* BiasRow(b, h, row), from key 0 on;
 //   T* YRow(b, h, row); void PutLse(b, h, row, lse)
+//   void AddRun(b, h, Stretches*): what to ask memory for ahead of run b, one of key_heads() shares of it
 #if defined(STRATA_KERNELS_SIMD_ATTENTION_FORWARD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_SIMD_ATTENTION_FORWARD_INL_H_
 #undef STRATA_KERNELS_SIMD_ATTENTION_FORWARD_INL_H_
@@ -162,10 +163,18 @@ class Forward {
                           .rows = static_cast<size_t>(task.rows),
                           .width = width_};
     fold.Begin(Space(chunk), QueryRow(task), p_.scale());
-    fold.template Run<Problem::kBias, T>(p_.Keys(task.run, task.head), p_.Values(task.run, task.head), [&](size_t r) {
-      return p_.BiasRow(task.run, task.head, static_cast<int64_t>(r));
-    });
+    const auto bias_row = [&](size_t r) { return p_.BiasRow(task.run, task.head, static_cast<int64_t>(r)); };
+    fold.template Run<Problem::kBias, T>(p_.Keys(task.run, task.head), p_.Values(task.run, task.head), bias_row,
+                                         After(task));
     fold.Finish(YRow(task), PutLse(task));
+  }
+
+  // What is read after a task's last keys: of the next run, in the order of memory, the share that falls to one of the
+  // tasks of a run. (By heads, it would be some lines here and there, at which memory is slow.)
+  Stretches After(const ForwardTask& task) const {
+    Stretches after;
+    if (task.run + 1 < p_.runs()) p_.AddRun(task.run + 1, task.head, &after);
+    return after;
   }
 
   void Block(int chunk, const ForwardTask& task) const {

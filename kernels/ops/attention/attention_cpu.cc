@@ -84,6 +84,18 @@ struct ForwardProblem {
   const T* QueryRow(int64_t b, int64_t head, int64_t row) const {
     return RowsOf<T>(in.q, At(b).query + row / group(), head * group() + row % group())(0);
   }
+  void AddRun(int64_t b, int64_t head, Stretches* to) const {
+    const Run run = At(b);
+    const auto add = [&](const TensorView& view, int64_t first, int64_t rows) {
+      if (view.stride(1) != width() || rows * view.size(1) * width() > kRunAhead) return;
+      const int64_t begin = rows * head / key_heads(), end = rows * (head + 1) / key_heads();
+      to->Add(Stretch::Of(RowsOf<T>(view, first + begin, 0)(0), static_cast<size_t>(end - begin), view.stride(0),
+                          static_cast<size_t>(view.size(1) * width())));
+    };
+    add(in.q, run.query, run.queries), add(in.k, run.key, run.keys), add(in.v, run.key, run.keys);
+    add(y, run.query, run.queries);
+  }
+  static constexpr int64_t kRunAhead = 1 << 16;  // elements of a tensor: all four fit into the second level
   HeadRows<T> Keys(int64_t b, int64_t head) const { return RowsOf<T>(in.k, At(b).key, head); }
   HeadRows<T> Values(int64_t b, int64_t head) const { return RowsOf<T>(in.v, At(b).key, head); }
   int64_t KeyHeadStep() const { return in.k.stride(1); }

@@ -29,6 +29,8 @@ struct PagedRows {
       for (size_t last = std::min(count, done + length - place); done < last; data += step) at[done++] = data;
     }
   }
+  // Pages do not lie evenly.
+  Stretch All(size_t, size_t, size_t) const { return {}; }
 };
 
 // The op as attention_forward-inl.h wants it.
@@ -54,6 +56,7 @@ struct PagedProblem {
     return q.In<T>() + (OffsetAt(cu_seqlens, b) + row / group()) * q.stride(0) +
            (head * group() + row % group()) * q.stride(1);
   }
+  void AddRun(int64_t, int64_t, Stretches*) const {}
   PagedRows<T> Keys(int64_t b, int64_t head) const { return {k_cache, tables, b, head}; }
   PagedRows<T> Values(int64_t b, int64_t head) const { return {v_cache, tables, b, head}; }
   int64_t KeyHeadStep() const { return width(); }
