@@ -87,11 +87,12 @@ struct Forward {
   }
 };
 
-// Calls row(r, first element, channel) for every channel of every sample, of which r counts them.
+// Calls row(r, first element, channel) for every channel of every sample, of which r counts them. `each` is what a row
+// costs beside its places, in elements.
 template <class T, class OneRow>
-void ForChannels(const OpContext& context, const TensorView& x, bool stream, OneRow row) {
+void ForChannels(const OpContext& context, const TensorView& x, int64_t each, bool stream, OneRow row) {
   const int64_t channels = x.size(1), places = x.size(2);
-  ForRows(*context.parallel, x.size(0) * channels, places, stream,
+  ForRows(*context.parallel, x.size(0) * channels, each + places, stream,
           [&](int64_t r) HWY_ATTR { row(r, static_cast<size_t>(r * places), static_cast<size_t>(r % channels)); });
 }
 
@@ -112,7 +113,7 @@ void BatchNorm(const OpContext& context, const TensorView& x, const TensorView& 
       });
     }
     const bool stream = Streams<T>(y.data, x.numel(), x.size(2));
-    ForChannels<T>(context, x, stream, [&](int64_t, size_t start, size_t channel) {
+    ForChannels<T>(context, x, 0, stream, [&](int64_t, size_t start, size_t channel) {
       Kernel::OneChannel(statistics, channel, stream, row(start, x.size(2)));
     });
   };
@@ -151,6 +152,9 @@ struct GradientRow {
   }
 };
 
+// Folding two sums of 64 lanes takes about as long.
+inline constexpr int64_t kSumsCost = 256;
+
 // The gradients of the elements, and each channel's sums of a sample: of g * (x - mean) and of g.
 template <class T, class F = ComputeType<T>>
 void ElementGradients(const OpContext& context, const BatchNormBackwardCall& call, const Statistics<T>& statistics,
@@ -181,7 +185,7 @@ void ElementGradients(const OpContext& context, const BatchNormBackwardCall& cal
       });
     });
   }
-  ForChannels<T>(context, call.x, stream, [&](int64_t r, size_t start, size_t channel) HWY_ATTR {
+  ForChannels<T>(context, call.x, kSumsCost, stream, [&](int64_t r, size_t start, size_t channel) HWY_ATTR {
     const GradientRow<T> of = row(start);
     const auto one = statistics.One(d, channel);
     const auto sums = LaneSums<2>(d, static_cast<size_t>(places), [&](auto* acc, auto at) HWY_ATTR {
