@@ -1,6 +1,8 @@
 // Attention's backward for one head of one run: squares of kAttentionSquare queries and keys, the scores computed once
-// more from the logarithm of the softmax's sum. Included once per SIMD target. The order of sums:
-// docs/design/numerics.md.
+// more. Included once per SIMD target. The order of sums: docs/attention.md.
+//
+// The logarithm of the softmax's sum says only by which power of two a row's weights are scaled; their sum is taken
+// anew. So its rounding does not show, and score - power is exact where it matters.
 //
 //   AttentionSquares<float> squares{...};
 //   squares.Begin(space, key_rows, value_rows);
@@ -16,6 +18,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <type_traits>
@@ -29,6 +32,21 @@ namespace strata {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// 2^(x - n) for whole numbers n: with no rounding but 2^r's, where |r| <= 1/2 is what is left of the difference. 0
+// below 2^-127 (2^-1023), infinity from 2^127.5 (2^1023.5) on; a NaN stays.
+template <class D>
+HWY_INLINE hn::Vec<D> Exp2Above(D d, hn::Vec<D> x, hn::Vec<D> n) {
+  using F = hn::TFromD<D>;
+  using K = Exp2Constants<F>;
+  const auto magic = hn::Set(d, ExpConstants<F>::kMagic), one = hn::Set(d, F(1));
+  const auto difference = AtMost(hn::Set(d, K::kHigh), AtLeast(hn::Set(d, K::kLow), hn::Sub(x, n)));
+  const auto power_plus_magic = hn::Add(difference, magic);
+  const auto power = hn::Sub(power_plus_magic, magic);
+  // Beyond a half only where the difference was cut off.
+  const auto r = AtMost(one, AtLeast(hn::Neg(one), hn::Sub(x, hn::Add(power, n))));
+  return hn::Mul(hn::MulAdd(Polynomial<K::kPolynomial>(d, r), r, one), PowerOfTwo(d, power_plus_magic));
+}
+
 template <class F>
 struct AttentionSquares {
   static constexpr size_t kSide = kAttentionSquare;
@@ -39,9 +57,9 @@ struct AttentionSquares {
 
   // The whole run's keys, and what queries add to their gradients.
   F *k = nullptr, *v = nullptr, *k_rows = nullptr, *grad_k = nullptr, *grad_v = nullptr;
-  // A square's height of queries; their weights p and s for every key, rows by key.
-  F *q = nullptr, *grad = nullptr, *q_rows = nullptr, *grad_rows = nullptr, *grad_q = nullptr, *lse = nullptr,
-    *pull = nullptr, *p = nullptr, *s = nullptr, *bias = nullptr;
+  // A square's height of queries; their weights p and s for every key, rows by key, times 2^-power; the sums of p.
+  F *q = nullptr, *grad = nullptr, *q_rows = nullptr, *grad_rows = nullptr, *grad_q = nullptr, *power = nullptr,
+    *sums = nullptr, *pull = nullptr, *p = nullptr, *s = nullptr, *bias = nullptr;
 
   size_t Columns() const { return (keys + kSide - 1) / kSide * kSide; }
 
@@ -53,7 +71,7 @@ struct AttentionSquares {
     bias = take(kSide * kSide), p = take(Columns() * kSide), s = take(Columns() * kSide);
     grad_k = take(Columns() * padded), grad_v = take(Columns() * padded), k_rows = take(Columns() * padded);
     q_rows = take(kSide * padded), grad_rows = take(kSide * padded), grad_q = take(kSide * padded);
-    lse = take(kSide), pull = take(kSide);
+    power = take(kSide), sums = take(kSide), pull = take(kSide);
     q = take(kSide * width), grad = take(kSide * width), k = take(Columns() * width), v = take(Columns() * width);
     std::fill(grad_k, grad_k + 2 * Columns() * padded, F(0));
     for (size_t key = 0; key < keys; key += kSide) {
@@ -84,21 +102,23 @@ struct AttentionSquares {
         Products(rows, key, columns);
         EachSeen(query, key, columns, [&](auto masked) { Weigh<kBias, masked()>(query, rows, key, columns); });
       });
-      for (size_t i = 0; i < rows; ++i) pull[i] -= grad_lse_of(query + i);
+      Normalize(query, rows, grad_lse_of);
       ForEachBlock(query, rows, [&](size_t key, size_t columns) {
         EachSeen(query, key, columns, [&](auto masked) { Pull<masked()>(query, rows, key, columns); });
         if constexpr (kBias) PutBiases(query, rows, key, columns, put_bias);
         Accumulate(rows, key, columns);
       });
-      Put(grad_q, rows, kSide, static_cast<F>(scale), [&](size_t i) { return out_rows(query + i); });
+      Put(
+          grad_q, rows, kSide, [&](size_t i) { return static_cast<F>(scale) * sums[i]; },
+          [&](size_t i) { return out_rows(query + i); });
     }
   }
 
   // out_k(j), out_v(j) take the gradients of key j.
   template <class OutK, class OutV>
   void PutKeys(const OutK& out_k, const OutV& out_v) const {
-    Put(grad_k, keys, Columns(), static_cast<F>(scale), out_k);
-    Put(grad_v, keys, Columns(), F(1), out_v);
+    Put(grad_k, keys, Columns(), [&](size_t) { return static_cast<F>(scale); }, out_k);
+    Put(grad_v, keys, Columns(), [](size_t) { return F(1); }, out_v);
   }
 
  private:
@@ -149,12 +169,12 @@ struct AttentionSquares {
     PackRows(query_rows, query, rows, width, kSide, q_rows);
     PackRows(grad_y_rows, query, rows, width, kSide, grad_rows);
     std::fill(grad_q, grad_q + kSide * Padded<F>(width), F(0));
-    std::fill(pull, pull + kSide, F(0));
+    std::fill(pull, pull + kSide, F(0)), std::fill(sums, sums + kSide, F(0));
     constexpr F kInfinity = std::numeric_limits<F>::infinity();
     for (size_t i = 0; i < kSide; ++i) {
       // A query that sees nothing, or none at all: every weight is zero.
       const F value = i < rows ? lse_of(query + i) : -kInfinity;
-      lse[i] = value == -kInfinity ? kInfinity : value * Exp2Constants<F>::kLog2E;
+      power[i] = value == -kInfinity ? kInfinity : std::rint(value * Exp2Constants<F>::kLog2E);
     }
   }
 
@@ -169,30 +189,48 @@ struct AttentionSquares {
     }
   }
 
-  // p becomes the softmax's weights, zeros where the query does not see the key; pull takes in the sum of p s.
+  // p becomes the softmax's weights, zeros where the query does not see the key; sums takes in their sum, pull that of
+  // p s.
   template <bool kBias, bool kMasked>
   HWY_NOINLINE void Weigh(size_t query, size_t rows, size_t key, size_t columns) const {
     const hn::ScalableTag<F> d;
     Stretch stretch;
     if constexpr (kMasked) stretch.Set(*this, query, rows, key, columns);
     for (size_t i = 0; i < rows; i += hn::Lanes(d)) {
-      const auto high = hn::Load(d, lse + i);
-      auto sum = hn::Zero(d);
+      const auto n = hn::Load(d, power + i);
+      auto sum = hn::Zero(d), dot = hn::Zero(d);
       for (size_t j = 0; j < columns; ++j) {
         F* at = p + (key + j) * kSide + i;
         auto t = hn::Load(d, at), g = hn::Load(d, s + (key + j) * kSide + i);
         if constexpr (kBias) {
           t = hn::MulAdd(hn::Load(d, bias + j * kSide + i), hn::Set(d, Exp2Constants<F>::kLog2E), t);
         }
-        auto weight = Exp2<true>(d, hn::Sub(t, high));
+        auto weight = Exp2Above(d, t, n);
         if constexpr (kMasked) {
           const auto seen = stretch.Sees(d, i, j);
           weight = hn::IfThenElseZero(seen, weight), g = hn::IfThenElseZero(seen, g);
         }
-        sum = hn::MulAdd(weight, g, sum);
+        sum = hn::Add(sum, weight);
+        dot = hn::MulAdd(weight, g, dot);
         hn::Store(weight, d, at);
       }
-      hn::Store(hn::Add(hn::Load(d, pull + i), sum), d, pull + i);
+      hn::Store(hn::Add(hn::Load(d, sums + i), sum), d, sums + i);
+      hn::Store(hn::Add(hn::Load(d, pull + i), dot), d, pull + i);
+    }
+  }
+
+  // Divides by the sums of p: what p is multiplied with, rather than p itself. sums becomes the factors.
+  template <class GradLseOf>
+  void Normalize(size_t query, size_t rows, const GradLseOf& grad_lse_of) const {
+    const hn::ScalableTag<F> d;
+    for (size_t i = 0; i < rows; ++i) {
+      sums[i] = sums[i] == F(0) ? F(1) : F(1) / sums[i];  // none for a query that sees nothing
+      pull[i] = pull[i] * sums[i] - grad_lse_of(query + i);
+      const auto factor = hn::Set(d, sums[i]);
+      for (size_t column = 0; column < Padded<F>(width); column += hn::Lanes(d)) {
+        const size_t at = column / kPanel<F> * kPanel<F> * kSide + i * kPanel<F> + column % kPanel<F>;
+        for (F* row : {q_rows + at, grad_rows + at}) hn::Store(hn::Mul(hn::Load(d, row), factor), d, row);
+      }
     }
   }
 
@@ -217,7 +255,7 @@ struct AttentionSquares {
   void PutBiases(size_t query, size_t rows, size_t key, size_t columns, const PutBias& put_bias) const {
     for (size_t i = 0; i < rows; ++i) {
       F gradients[kSide];
-      for (size_t j = 0; j < columns; ++j) gradients[j] = s[(key + j) * kSide + i];
+      for (size_t j = 0; j < columns; ++j) gradients[j] = s[(key + j) * kSide + i] * sums[i];
       put_bias(query + i, key, columns, gradients);
     }
   }
@@ -242,14 +280,15 @@ struct AttentionSquares {
     }
   }
 
-  template <class Out>
-  void Put(const F* total, size_t count, size_t room, F factor, const Out& out_rows) const {
+  template <class FactorOf, class Out>
+  void Put(const F* total, size_t count, size_t room, const FactorOf& factor_of, const Out& out_rows) const {
     const hn::ScalableTag<F> d;
     for (size_t r = 0; r < count; ++r) {
+      const auto factor = hn::Set(d, factor_of(r));
       auto* out = out_rows(r);
       for (size_t column = 0; column < width; column += kPanel<F>) {
         Map(d, std::min(kPanel<F>, width - column), out + column,
-            [&](auto at) HWY_ATTR { return hn::Mul(at(total + column * room + r * kPanel<F>), hn::Set(d, factor)); });
+            [&](auto at) HWY_ATTR { return hn::Mul(at(total + column * room + r * kPanel<F>), factor); });
       }
     }
   }

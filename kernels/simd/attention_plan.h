@@ -105,7 +105,7 @@ constexpr size_t AttentionBackwardScratch(size_t width, size_t keys, size_t elem
   const size_t padded = AttentionPadded(width, element);
   const size_t columns = (keys + kAttentionSquare - 1) / kAttentionSquare * kAttentionSquare;
   return columns * (2 * width + 3 * padded + 2 * kAttentionSquare) +
-         kAttentionSquare * (2 * width + 3 * padded + 2 + kAttentionSquare);
+         kAttentionSquare * (2 * width + 3 * padded + 3 + kAttentionSquare);
 }
 
 // Of one call: bias gradients in full width, then every thread's own.

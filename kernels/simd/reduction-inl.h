@@ -13,6 +13,7 @@
 #include <hwy/highway.h>
 
 #include <limits>
+#include <type_traits>
 
 #include "kernels/simd/reduction.h"
 #include "kernels/simd/row-inl.h"
@@ -21,6 +22,10 @@ HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+// What var and std are computed in: float32 in float64, as PyTorch's are, and rounded once.
+template <class T>
+using VarianceType = std::conditional_t<std::is_same_v<T, BF16>, float, double>;
 
 template <Reduction kReduction>
 struct Step {

@@ -1,7 +1,7 @@
 // Loads, stores, and sums over a row, the same bits at every vector width. Included once per SIMD target.
 //
-// A sum runs in 64 virtual lanes: element i adds to lane i mod 64, then the lanes fold 32, 16, 8, 4, 2, 1. A width of
-// 4, 8 or 16 does the same additions (docs/design/numerics.md).
+// A sum runs in 64 virtual lanes: element i adds to lane i mod 64, blocks of 1024 elements are added in pairs, then the
+// lanes fold 32, 16, 8, 4, 2, 1. A width of 4, 8 or 16 does the same additions (docs/design/numerics.md).
 //
 //   const float sum = LaneSum(d, n, [&](auto acc, auto at) { const auto v = at(x); return hn::MulAdd(v, v, acc); });
 //   Map(d, n, y, [&](auto at) { return hn::Mul(at(x), scale); });
@@ -90,6 +90,12 @@ HWY_INLINE hn::Vec<D> Read(D d, const F16* p) {
   const hn::Rebind<hwy::float16_t, D> d16;
   return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(p)));
 }
+// float32 where the work is done in float64.
+template <class D>
+  requires(sizeof(hn::TFromD<D>) == 8)
+HWY_INLINE hn::Vec<D> Read(D d, const float* p) {
+  return hn::PromoteTo(d, hn::LoadU(hn::Rebind<float, D>(), p));
+}
 template <class D>
 HWY_INLINE void Write(hn::Vec<D> v, D d, hn::TFromD<D>* p) {
   hn::StoreU(v, d, p);
@@ -116,6 +122,11 @@ HWY_INLINE hn::Vec<D> ReadN(D d, const BF16* p, size_t n) {
   HWY_ALIGN BF16 buffer[hn::MaxLanes(D())] = {};
   std::memcpy(buffer, p, n * sizeof(BF16));
   return Read(d, buffer);
+}
+template <class D>
+  requires(sizeof(hn::TFromD<D>) == 8)
+HWY_INLINE hn::Vec<D> ReadN(D d, const float* p, size_t n) {
+  return hn::PromoteTo(d, ReadN(hn::Rebind<float, D>(), p, n));
 }
 // Nothing past p[n-1] is touched: it may belong to another thread.
 template <class D>
@@ -182,60 +193,97 @@ HWY_INLINE hn::TFromD<D> FoldLanes([[maybe_unused]] D d, hn::Vec<D> v, [[maybe_u
   }
 }
 
-// Folds [0, n) into 64 virtual lanes of kFolds accumulators with `step(acc, at)`, where acc is an array of kFolds
-// vectors, and the lanes into kFolds numbers with `combine`.
-template <size_t kFolds, class D, class Step, class Combine>
-HWY_INLINE std::array<hn::TFromD<D>, kFolds> LaneFolds(D d, size_t n, hn::TFromD<D> start, Step step, Combine combine) {
-  constexpr size_t kLanes = hn::MaxLanes(D()), kVectors = kVirtualLanes / kLanes;
-  // Unrolled, and indexed by constants alone: else the accumulators would live in memory.
+// 64 virtual lanes of kFolds accumulators. All loops are unrolled, and vectors indexed by constants alone: else they
+// would live in memory.
+template <size_t kFolds, class D>
+struct Lanes {
+  using F = hn::TFromD<D>;
+  static constexpr size_t kWidth = hn::MaxLanes(D()), kVectors = kVirtualLanes / kWidth;
   hn::Vec<D> acc[kVectors][kFolds];
-  STRATA_UNROLL
-  for (size_t r = 0; r < kVectors; ++r) {
-    STRATA_UNROLL
-    for (size_t f = 0; f < kFolds; ++f) acc[r][f] = hn::Set(d, start);
-  }
-  size_t i = 0;
-  for (; i + kVirtualLanes <= n; i += kVirtualLanes) {
-    STRATA_UNROLL
-    for (size_t r = 0; r < kVectors; ++r) step(acc[r], At<D>{d, i + r * kLanes});
-  }
-  if (i < n) {
+
+  // visit(vector, its place among all lanes)
+  template <class Visit>
+  HWY_INLINE void ForEach(Visit visit) {
     STRATA_UNROLL
     for (size_t r = 0; r < kVectors; ++r) {
-      // Whole vectors, too, as tails: one copy of `step` less.
-      const size_t at = i + r * kLanes;
-      if (at < n) step(acc[r], AtTail<D>{d, at, std::min(n - at, kLanes)});
-    }
-  }
-  std::array<hn::TFromD<D>, kFolds> out;
-  STRATA_UNROLL
-  for (size_t f = 0; f < kFolds; ++f) {
-    STRATA_UNROLL
-    for (size_t half = kVectors / 2; half > 0; half /= 2) {
       STRATA_UNROLL
-      for (size_t r = 0; r < half; ++r) acc[r][f] = combine(acc[r][f], acc[r + half][f]);
+      for (size_t f = 0; f < kFolds; ++f) visit(acc[r][f], (r * kFolds + f) * kWidth);
     }
-    out[f] = FoldLanes(d, acc[0][f], combine);
   }
-  return out;
-}
+  HWY_INLINE void Set(D d, F start) {
+    ForEach([&](auto& v, size_t) HWY_ATTR { v = hn::Set(d, start); });
+  }
 
-// One accumulator: `step(acc, at)` returns the new one.
+  // Calls step(acc, at) for the elements [i, stop); acc is an array of kFolds vectors.
+  template <class Step>
+  HWY_INLINE void Run(D d, size_t i, size_t stop, Step step) {
+    for (; i + kVirtualLanes <= stop; i += kVirtualLanes) {
+      STRATA_UNROLL
+      for (size_t r = 0; r < kVectors; ++r) step(acc[r], At<D>{d, i + r * kWidth});
+    }
+    if (i < stop) {
+      STRATA_UNROLL
+      for (size_t r = 0; r < kVectors; ++r) {
+        // Whole vectors, too, as tails: one copy of `step` less.
+        const size_t at = i + r * kWidth;
+        if (at < stop) step(acc[r], AtTail<D>{d, at, std::min(stop - at, kWidth)});
+      }
+    }
+  }
+
+  // Each accumulator's lanes in one number.
+  template <class Combine>
+  HWY_INLINE std::array<F, kFolds> Fold(D d, Combine combine) {
+    std::array<F, kFolds> out;
+    STRATA_UNROLL
+    for (size_t f = 0; f < kFolds; ++f) {
+      STRATA_UNROLL
+      for (size_t half = kVectors / 2; half > 0; half /= 2) {
+        STRATA_UNROLL
+        for (size_t r = 0; r < half; ++r) acc[r][f] = combine(acc[r][f], acc[r + half][f]);
+      }
+      out[f] = FoldLanes(d, acc[0][f], combine);
+    }
+    return out;
+  }
+};
+
+// A fold whose order does not matter, such as a maximum: `step(acc, at)` returns the new accumulator, `combine(a, b)`
+// makes one of two.
 template <class D, class Step, class Combine>
 HWY_INLINE hn::TFromD<D> LaneFold(D d, size_t n, hn::TFromD<D> start, Step step, Combine combine) {
-  return LaneFolds<1>(d, n, start, [&](hn::Vec<D>* acc, auto at) HWY_ATTR { acc[0] = step(acc[0], at); }, combine)[0];
+  Lanes<1, D> lanes;
+  lanes.Set(d, start);
+  lanes.Run(d, 0, n, [&](hn::Vec<D>* acc, auto at) HWY_ATTR { acc[0] = step(acc[0], at); });
+  return lanes.Fold(d, combine)[0];
 }
 
-// Several sums in one pass: step adds a term to each of acc[0..kSums).
+// Several sums in one pass: step adds a term to each of acc[0..kSums). Each block of kLaneBlock elements has lanes of
+// its own; two blocks' lanes are added, then two such sums, and so on, so that the error grows with the logarithm of n.
 template <size_t kSums, class D, class Step>
 HWY_INLINE std::array<hn::TFromD<D>, kSums> LaneSums(D d, size_t n, Step step) {
-  return LaneFolds<kSums>(d, n, hn::TFromD<D>(0), step, [](auto a, auto b) HWY_ATTR { return hn::Add(a, b); });
+  // Where bit l of the number of blocks is set, sums[l] is the sum of 2^l of them. No row has 2^32 blocks.
+  HWY_ALIGN hn::TFromD<D> sums[32][kSums * kVirtualLanes];
+  Lanes<kSums, D> lanes;
+  size_t level = 0, block = 0;
+  const auto add = [&](auto& v, size_t at) HWY_ATTR { v = hn::Add(hn::Load(d, sums[level] + at), v); };
+  for (size_t i = 0;; i += kLaneBlock, ++block) {
+    lanes.Set(d, 0);
+    lanes.Run(d, i, std::min(n, i + kLaneBlock), step);
+    if (n <= i + kLaneBlock) break;
+    for (level = 0; (block >> level & 1) != 0; ++level) lanes.ForEach(add);
+    lanes.ForEach([&](auto& v, size_t at) HWY_ATTR { hn::Store(v, d, sums[level] + at); });
+  }
+  for (level = 0; block >> level != 0; ++level) {
+    if ((block >> level & 1) != 0) lanes.ForEach(add);
+  }
+  return lanes.Fold(d, [](auto a, auto b) HWY_ATTR { return hn::Add(a, b); });
 }
 
-// step: acc + term. A term must be zero above the tail (loads are; see At::Keep).
+// One sum: `step(acc, at)` returns acc + term. A term must be zero above the tail (loads are; see At::Keep).
 template <class D, class Step>
 HWY_INLINE hn::TFromD<D> LaneSum(D d, size_t n, Step step) {
-  return LaneFold(d, n, hn::TFromD<D>(0), step, [](auto a, auto b) HWY_ATTR { return hn::Add(a, b); });
+  return LaneSums<1>(d, n, [&](hn::Vec<D>* acc, auto at) HWY_ATTR { acc[0] = step(acc[0], at); })[0];
 }
 
 // The largest element of p[0..n), -inf for none. A NaN may be passed over: callers must see it in what they do next.

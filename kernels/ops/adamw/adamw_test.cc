@@ -91,5 +91,24 @@ TEST(AdamW, RefusesAStateOfAnotherType) {
             "strata::adamw: exp_avgs[0] has dtype float32, wanted float64 as params");
 }
 
+// Without a gradient only the decay is left, and the moments stay zero.
+TEST(AdamW, NoGradientLeavesTheDecay) {
+  for (const double decay : {0.0, 0.25}) {
+    std::vector<double> p = {1, -3, 0.1}, g(3, 0.0), m(3, 0.0), v(3, 0.0);
+    const std::vector<double> before = p;
+    OwnedCall sample(kAdamW);
+    std::vector<double>* tensors[] = {&p, &g, &m, &v};
+    for (size_t list = 0; list < 4; ++list) sample.lists[list] = {MakeView(tensors[list]->data(), DType::kF64, {3})};
+    sample.call.attrs[1].f = 0.5;
+    sample.call.attrs[5].f = decay;
+    const Outputs out = RunSample(kOp, sample);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(out.views[0].In<double>()[i], before[static_cast<size_t>(i)] * (1 - 0.5 * decay));
+      EXPECT_EQ(out.views[1].In<double>()[i], 0);
+      EXPECT_EQ(out.views[2].In<double>()[i], 0);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace strata

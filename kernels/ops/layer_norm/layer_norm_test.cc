@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/testing/float_call.h"
 #include "kernels/testing/run.h"
 
 namespace strata {
@@ -50,6 +51,26 @@ TEST(LayerNorm, ALargeMeanDoesNotDrownTheVariance) {
 
 TEST(LayerNorm, AConstantRowIsZero) {
   for (float v : Normalized(std::vector<float>(65, 3.25f), 1e-5)) EXPECT_EQ(v, 0);
+}
+
+TEST(LayerNorm, TheGradientsOfARowSumToZeroAndStandOnIt) {
+  for (const int width : {2, 15, 64, 65, 384, 1500}) {
+    const std::vector<float> x = Uneven(width, 0.25f), ones(x.size(), 1);
+    std::vector<float> grad_y;
+    for (int i = 0; i < width; ++i) grad_y.push_back(static_cast<float>((i * 53) % 17 - 3));
+    const FloatCall::Values grads = FloatCall(ops::layer_norm::kOps[1])
+                                        .Arg({1, width}, grad_y)
+                                        .Arg({1, width}, x)
+                                        .Arg({width}, ones)
+                                        .Set("eps", 0)
+                                        .Run()[0];
+    double sum = 0, along = 0, terms = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      sum += grads[i], along += double{grads[i]} * x[i], terms += std::abs(grads[i]);
+    }
+    EXPECT_NEAR(sum, 0, 1e-6 * terms + 1e-6) << width;
+    EXPECT_NEAR(along, 0, 2e-5 * terms + 1e-5) << width;
+  }
 }
 
 }  // namespace

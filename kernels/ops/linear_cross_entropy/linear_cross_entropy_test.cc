@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include "kernels/testing/float_call.h"
+
 namespace strata {
 namespace {
 
@@ -21,6 +24,27 @@ TEST(LinearCrossEntropyTest, ALargeVocabularyTakesNoMoreMemoryForMoreRows) {
   // A chunk's logits, and packed panels: of 65,536 rows the logits would take 13 GB.
   EXPECT_LT(bytes[1], size_t{80} << 20);
   EXPECT_LT(bytes[1], bytes[0] + (size_t{1} << 20)) << "but a loss for each row";
+}
+
+// Weights of zero make every class equally likely, whatever the rows are.
+TEST(LinearCrossEntropyTest, EqualLogitsCostTheLogOfTheirNumberAndPushAllClassesAlike) {
+  constexpr int64_t kRows = 3, kWidth = 5, kClasses = 70;
+  std::vector<float> x = Uneven(kRows * kWidth), weight(kClasses * kWidth, 0);
+  std::vector<int64_t> target = {0, 69, 33};
+  OwnedCall sample(kLinearCrossEntropy);
+  sample.call.inputs[0] = MakeView(x.data(), DType::kF32, {kRows, kWidth});
+  sample.call.inputs[1] = MakeView(weight.data(), DType::kF32, {kClasses, kWidth});
+  sample.call.inputs[2] = MakeView(target.data(), DType::kI64, {kRows});
+  const Outputs out = RunSample(ops::linear_cross_entropy::kOps[0], sample);
+  EXPECT_NEAR(*out.views[0].In<float>(), std::log(70.0), 1e-6);
+  for (int64_t i = 0; i < kRows * kWidth; ++i) EXPECT_EQ(out.views[1].In<float>()[i], 0) << "its weights are zero";
+  // A column's gradients add up to nothing: what the targets gain, all classes lose.
+  for (int64_t k = 0; k < kWidth; ++k) {
+    double sum = 0;
+    for (int64_t c = 0; c < kClasses; ++c) sum += out.views[2].In<float>()[c * kWidth + k];
+    EXPECT_NEAR(sum, 0, 1e-5);
+    EXPECT_LT(out.views[2].In<float>()[k] * x[static_cast<size_t>(k)], 0) << "the first row's target";
+  }
 }
 
 }  // namespace

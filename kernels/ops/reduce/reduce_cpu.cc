@@ -6,6 +6,7 @@
 
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/reduce/reduce.h"
+#include "kernels/simd/argmax-inl.h"
 #include "kernels/simd/reduction-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -30,40 +31,35 @@ void Narrow(ComputeType<T> v, T* out) {
 template <Reduction kFold, class T, class F = ComputeType<T>>
 F FoldRow(const T* x, size_t n) {
   const hn::ScalableTag<F> d;
-  constexpr F kStart = Step<kFold>::template Start<F>();
-  const auto start = hn::Set(d, kStart);
-  const F folded = LaneFold(
-      d, n, kStart,
-      [&](auto acc, auto at) HWY_ATTR {
-        // Loads of a tail are zero above it, which only a sum passes over.
-        if constexpr (kStart == F(0))
-          return Step<kFold>::Run(d, acc, at(x));
-        else
-          return Step<kFold>::Run(d, acc, at.KeepOr(at(x), start));
-      },
-      [](auto a, auto b) HWY_ATTR { return Step<kFold>::Join(hn::DFromV<decltype(a)>(), a, b); });
-  // Which of two zeros an extreme is would depend on the processor.
-  return kFold == Reduction::kMax || kFold == Reduction::kMin ? folded + F(0) : folded;
+  if constexpr (kFold == Reduction::kMax || kFold == Reduction::kMin) {
+    // Which of two zeros an extreme is would depend on the processor.
+    return ExtremeOf<kFold>(x, n) + F(0);
+  } else {
+    return LaneSum(d, n, [&](auto acc, auto at) HWY_ATTR { return Step<kFold>::Run(d, acc, at(x)); });
+  }
 }
 
-template <class T, class F = ComputeType<T>>
-F SquaresAround(const T* x, size_t n, F mean) {
+template <class T, class F = VarianceType<T>>
+F VarianceRow(const T* x, size_t n, F divisor) {
   const hn::ScalableTag<F> d;
-  const auto center = hn::Set(d, mean);
-  return LaneSum(d, n, [&](auto acc, auto at) HWY_ATTR {
-    const auto v = at.Keep(hn::Sub(at(x), center));
+  const F sum = LaneSum(d, n, [&](auto acc, auto at) HWY_ATTR { return hn::Add(acc, at(x)); });
+  const auto mean = hn::Set(d, sum / static_cast<F>(n));
+  const F squares = LaneSum(d, n, [&](auto acc, auto at) HWY_ATTR {
+    const auto v = at.Keep(hn::Sub(at(x), mean));
     return hn::MulAdd(v, v, acc);
   });
+  return squares / divisor;
 }
 
 template <class T, class F = ComputeType<T>>
-F ReduceRow(const T* x, size_t n, Reduction operation, F divisor) {
+F ReduceRow(const T* x, size_t n, Reduction operation, double divisor) {
+  if (operation == Reduction::kVar || operation == Reduction::kStd) {
+    const auto var = VarianceRow(x, n, static_cast<VarianceType<T>>(divisor));
+    return static_cast<F>(operation == Reduction::kStd ? std::sqrt(var) : var);
+  }
   F folded = 0;
   DispatchFold(operation, [&](auto fold) HWY_ATTR { folded = FoldRow<fold()>(x, n); });
-  if (operation == Reduction::kMean) return folded / static_cast<F>(n);
-  if (operation != Reduction::kVar && operation != Reduction::kStd) return folded;
-  const F var = SquaresAround(x, n, folded / static_cast<F>(n)) / divisor;
-  return operation == Reduction::kStd ? std::sqrt(var) : var;
+  return operation == Reduction::kMean ? folded / static_cast<F>(n) : folded;
 }
 
 // What the elements of a row need for their gradients: Gradient's `aside` and `count`.
@@ -99,7 +95,7 @@ void Reduce(const OpContext& context, const TensorView& x, Reduction operation, 
   const int64_t n = x.size(-1);
   DispatchFloat(x.dtype, [&](auto type) {
     using T = decltype(type);
-    const auto divisor = static_cast<ComputeType<T>>(VarianceDivisor(n, correction));
+    const double divisor = VarianceDivisor(n, correction);
     ParallelChunks(*context.parallel, x.rows(), 1 + 32768 / (n + 1), [&](int, int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         Narrow(ReduceRow(x.In<T>() + r * n, static_cast<size_t>(n), operation, divisor), y.Out<T>() + r);

@@ -57,6 +57,27 @@ TEST_P(ReduceTest, ANaNInAnyPlaceIsKept) {
   }
 }
 
+TEST_P(ReduceTest, ALongRowIsAsExactAsAShortOne) {
+  // In one chain a lane, 60 units of the last place off; in pairs of blocks a few.
+  std::vector<float> row;
+  double want = 0;
+  uint32_t state = 1;
+  for (int i = 0; i < 3'000'000; ++i) {
+    state = state * 1664525 + 1013904223;
+    row.push_back(static_cast<float>(state >> 8) * 0x1p-24f);
+    want += row.back();
+  }
+  EXPECT_NEAR(Reduce(row, Reduction::kSum) / want, 1, 4 * 0x1p-24);
+  EXPECT_NEAR(Reduce(row, Reduction::kMean) / (want / static_cast<double>(row.size())), 1, 4 * 0x1p-24);
+}
+
+TEST_P(ReduceTest, ALargeMeanDoesNotDrownTheVariance) {
+  std::vector<float> row;
+  for (int i = 0; i < 3000; ++i) row.push_back(16'000'000 + static_cast<float>(i % 3));
+  EXPECT_EQ(Reduce(row, Reduction::kVar, 0), static_cast<float>(2.0 / 3));
+  EXPECT_EQ(Reduce(row, Reduction::kStd, 0), static_cast<float>(std::sqrt(2.0 / 3)));
+}
+
 INSTANTIATE_TEST_SUITE_P(Rows, ReduceTest, testing::Values("simd", "ref"), [](const auto& info) { return info.param; });
 
 }  // namespace

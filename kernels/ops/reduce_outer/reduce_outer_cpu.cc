@@ -2,6 +2,9 @@
 #define HWY_TARGET_INCLUDE "kernels/ops/reduce_outer/reduce_outer_cpu.cc"
 #include <hwy/foreach_target.h>  // compiles this file again for every target
 
+#include <cmath>
+
+#include "kernels/core/scalar.h"
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/reduce_outer/reduce_outer.h"
 #include "kernels/simd/reduction-inl.h"
@@ -72,44 +75,46 @@ void FoldColumns(Strip<T> strip, F* out) {
       [&](auto a, auto b) HWY_ATTR { return Step<kFold>::Join(d, a, b); }, out);
 }
 
-template <class T, class F = ComputeType<T>>
+template <class F, class T>
 void MeanColumns(Strip<T> strip, F* out) {
-  FoldColumns<Reduction::kSum>(strip, out);
+  FoldStrip(
+      strip, F(0), [](auto acc, auto at, const T* row) HWY_ATTR { return hn::Add(acc, at(row)); },
+      [](auto a, auto b) HWY_ATTR { return hn::Add(a, b); }, out);
   for (size_t c = 0; c < strip.width; ++c) out[c] = out[c] / static_cast<F>(strip.rows);
 }
 
+template <class T, class F = VarianceType<T>>
+void VarianceStrip(Strip<T> strip, Reduction operation, F divisor, T* y) {
+  HWY_ALIGN F mean[kStrip], squares[kStrip];
+  MeanColumns(strip, mean);
+  FoldStrip(
+      strip, F(0),
+      [&](auto acc, auto at, const T* row) HWY_ATTR {
+        const auto v = hn::Sub(at(row), at(mean));
+        return hn::MulAdd(v, v, acc);
+      },
+      [](auto a, auto b) HWY_ATTR { return hn::Add(a, b); }, squares);
+  for (size_t c = 0; c < strip.width; ++c) {
+    const F var = squares[c] / divisor;
+    y[c] = FromDouble<T>(operation == Reduction::kStd ? std::sqrt(var) : var);
+  }
+}
+
 template <class T, class F = ComputeType<T>>
-void ReduceStrip(Strip<T> strip, Reduction operation, F divisor, T* y) {
+void ReduceStrip(Strip<T> strip, Reduction operation, double divisor, T* y) {
+  if (operation == Reduction::kVar || operation == Reduction::kStd) {
+    return VarianceStrip(strip, operation, static_cast<VarianceType<T>>(divisor), y);
+  }
   const hn::ScalableTag<F> d;
   HWY_ALIGN F folded[kStrip];
   DispatchFold(operation, [&](auto fold) HWY_ATTR { FoldColumns<fold()>(strip, folded); });
-  if (operation == Reduction::kVar || operation == Reduction::kStd) {
-    HWY_ALIGN F mean[kStrip];
-    MeanColumns(strip, mean);
-    FoldStrip(
-        strip, F(0),
-        [&](auto acc, auto at, const T* row) HWY_ATTR {
-          const auto v = hn::Sub(at(row), at(mean));
-          return hn::MulAdd(v, v, acc);
-        },
-        [](auto a, auto b) HWY_ATTR { return hn::Add(a, b); }, folded);
-  }
-  const auto by = hn::Set(d, operation == Reduction::kMean ? static_cast<F>(strip.rows) : divisor);
+  const auto rows = hn::Set(d, static_cast<F>(strip.rows));
   Map(d, strip.width, y, [&](auto at) HWY_ATTR {
     const auto v = at(folded);
-    switch (operation) {
-      case Reduction::kMean:
-      case Reduction::kVar:
-        return hn::Div(v, by);
-      case Reduction::kStd:
-        return hn::Sqrt(hn::Div(v, by));
-      case Reduction::kMax:
-      case Reduction::kMin:
-        // Which of two zeros an extreme is would depend on the processor.
-        return hn::Add(v, hn::Zero(d));
-      default:
-        return v;
-    }
+    if (operation == Reduction::kMean) return hn::Div(v, rows);
+    // Which of two zeros an extreme is would depend on the processor.
+    if (operation == Reduction::kMax || operation == Reduction::kMin) return hn::Add(v, hn::Zero(d));
+    return v;
   });
 }
 
@@ -187,7 +192,7 @@ void ReduceOuter(const OpContext& context, const TensorView& x, Reduction operat
   const double divisor = VarianceDivisor(x.size(1), correction);
   ForStrips(context, x, [&](auto type, auto strip, int64_t, int64_t column) {
     using T = decltype(type);
-    ReduceStrip(strip, operation, static_cast<ComputeType<T>>(divisor), y.Out<T>() + column);
+    ReduceStrip(strip, operation, divisor, y.Out<T>() + column);
   });
 }
 

@@ -49,5 +49,13 @@ TEST(ReduceOuter, WholeNumbersAddExactlyDownTheColumns) {
   EXPECT_EQ(Reduced(x, Reduction::kMin), smallest);
 }
 
+TEST(ReduceOuter, ALargeMeanDoesNotDrownTheVariance) {
+  std::vector<float> x;
+  for (int64_t i = 0; i < kRows * kColumns; ++i) x.push_back(16'000'000 + static_cast<float>(i / kColumns % 3));
+  // The squares of -1, 0 and 1 add up to two thirds of the rows; the divisor is one less than these.
+  const auto want = static_cast<float>(2.0 / 3 * kRows / (kRows - 1));
+  for (const float v : Reduced(x, Reduction::kVar)) EXPECT_EQ(v, want);
+}
+
 }  // namespace
 }  // namespace strata

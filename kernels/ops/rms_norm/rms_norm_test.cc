@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/testing/float_call.h"
 #include "kernels/testing/run.h"
 
 namespace strata {
@@ -45,6 +46,25 @@ TEST(RmsNorm, APowerOfFourInTheRowChangesNoBit) {  // its root is a power of two
 
 TEST(RmsNorm, ARowOfZerosStaysZero) {
   for (float v : Normalized(std::vector<float>(65, 0.0f), 1e-6)) EXPECT_EQ(v, 0);
+}
+
+TEST(RmsNorm, TheGradientsOfARowStandOnIt) {
+  for (const int width : {2, 15, 64, 65, 384, 1500}) {
+    const std::vector<float> x = Row(width, 0.25f), ones(x.size(), 1);
+    std::vector<float> grad_y;
+    for (int i = 0; i < width; ++i) grad_y.push_back(static_cast<float>((i * 53) % 17 - 3));
+    const FloatCall::Values grads = FloatCall(ops::rms_norm::kOps[1])
+                                        .Arg({1, width}, grad_y)
+                                        .Arg({1, width}, x)
+                                        .Arg({width}, ones)
+                                        .Set("eps", 0)
+                                        .Run()[0];
+    double along = 0, terms = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      along += double{grads[i]} * x[i], terms += std::abs(double{grads[i]} * x[i]);
+    }
+    EXPECT_NEAR(along, 0, 1e-6 * terms) << width;
+  }
 }
 
 }  // namespace

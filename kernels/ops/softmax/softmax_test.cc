@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/testing/float_call.h"
 #include "kernels/testing/run.h"
 
 namespace strata {
@@ -58,6 +59,26 @@ TEST_P(SoftmaxTest, OneNaNOrInfinitySpoilsItsWholeRow) {
       row[at] = bad;
       for (float v : Softmax(row, GetParam())) EXPECT_TRUE(std::isnan(v)) << at;
     }
+  }
+}
+
+TEST_P(SoftmaxTest, ShiftingARowChangesNoBit) {  // of numbers whose differences are exact
+  std::vector<float> row = Uneven(97, 0.125f);
+  const std::vector<float> want = Softmax(row, GetParam());
+  for (float& v : row) v += 1024;
+  EXPECT_EQ(Softmax(row, GetParam()), want);
+}
+
+TEST_P(SoftmaxTest, TheGradientsOfARowSumToZero) {
+  for (const int width : {1, 7, 64, 65, 1500}) {
+    const std::vector<float> y = Softmax(Uneven(width, 0.0625f), GetParam());
+    const FloatCall::Values grads = FloatCall(ops::softmax::kOps[1])
+                                        .Arg({1, width}, Uneven(width, 0.5f))
+                                        .Arg({1, width}, y)
+                                        .Run({.row = GetParam()})[0];
+    double sum = 0, terms = 0;
+    for (float v : grads) sum += v, terms += std::abs(v);
+    EXPECT_NEAR(sum, 0, 2e-6 * terms) << width;
   }
 }
 
