@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kBatch = 2, kChannels = 6, kGroups = 3;
 
 // Of [kBatch, kChannels, places] and a residual of 7.5, weight 1 and bias 0.
-std::vector<std::vector<float>> Run(const std::vector<float>& x, int64_t places) {
+std::vector<std::vector<float>> Normalized(const std::vector<float>& x, int64_t places) {
   return FloatCall(ops::add_group_norm::kOps[0])
       .Arg({kBatch, kChannels, places}, x)
       .Arg({kBatch, kChannels, places}, std::vector<float>(x.size(), 7.5f))
@@ -28,7 +28,7 @@ TEST(AddGroupNorm, GroupsOfTheSumHaveMeanZeroAndVarianceOne) {
   for (const int64_t places : {1, 7, 32, 65, 600}) {
     const int64_t size = kChannels / kGroups * places;
     const std::vector<float> x = Uneven(static_cast<int>(kBatch * kChannels * places));
-    const auto out = Run(x, places);
+    const auto out = Normalized(x, places);
     const std::vector<float>& y = out[0];
     for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(out[1][i], x[i] + 7.5f) << "the sum is exact";
     for (int64_t group = 0; group < kBatch * kGroups; ++group) {
@@ -46,9 +46,9 @@ TEST(AddGroupNorm, GroupsOfTheSumHaveMeanZeroAndVarianceOne) {
 TEST(AddGroupNorm, ANaNStaysInItsGroup) {
   constexpr int64_t kPlaces = 9, kSize = kChannels / kGroups * kPlaces;
   std::vector<float> x = Uneven(kBatch * kChannels * kPlaces);
-  const std::vector<float> clean = Run(x, kPlaces)[0];
+  const std::vector<float> clean = Normalized(x, kPlaces)[0];
   x[kSize + 4] = std::nanf("");
-  const std::vector<float> y = Run(x, kPlaces)[0];
+  const std::vector<float> y = Normalized(x, kPlaces)[0];
   for (size_t i = 0; i < y.size(); ++i) {
     if (i / kSize == 1)
       EXPECT_TRUE(std::isnan(y[i])) << i;

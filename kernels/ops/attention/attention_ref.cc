@@ -139,12 +139,15 @@ void AttentionBackwardRef(const OpContext&, const TensorView& grad_y, const Tens
         if (log_sum == -kInfinity) continue;
         const T* gradients = head.Row(grad_y, row, head.head);
         const auto weight = [&](int64_t j) { return std::exp(head.Score(i, j) - log_sum); };
-        double pull = -WideAt(grad_lse, stat);
+        double sum = 0, pull = 0;
         for (int64_t j = head.window.First(i); j < head.window.End(i); ++j) {
+          sum += weight(j);
           pull += weight(j) * head.Dot(grad_y, i, v, j);
         }
+        if (sum == 0) continue;
+        pull = pull / sum - WideAt(grad_lse, stat);
         for (int64_t j = head.window.First(i); j < head.window.End(i); ++j) {
-          const double p = weight(j), s = p * (head.Dot(grad_y, i, v, j) - pull);
+          const double p = weight(j) / sum, s = p * (head.Dot(grad_y, i, v, j) - pull);
           const int64_t key = head.key + j;
           if (bias != nullptr) to_bias.At(head.BiasAt(i, j)) += s;
           for (int64_t d = 0; d < q.size(2); ++d) {

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kBatch = 2, kChannels = 6, kGroups = 3;
 
 // Of [kBatch, kChannels, places], weight 1 and bias 0.
-std::vector<std::vector<float>> Run(const std::vector<float>& x, int64_t places) {
+std::vector<std::vector<float>> Normalized(const std::vector<float>& x, int64_t places) {
   return FloatCall(ops::group_norm::kOps[0])
       .Arg({kBatch, kChannels, places}, x)
       .Arg({kChannels}, std::vector<float>(kChannels, 1))
@@ -27,7 +27,7 @@ std::vector<std::vector<float>> Run(const std::vector<float>& x, int64_t places)
 TEST(GroupNorm, GroupsHaveMeanZeroAndVarianceOne) {
   for (const int64_t places : {1, 7, 32, 65, 600}) {
     const int64_t size = kChannels / kGroups * places;
-    const std::vector<float> y = Run(Uneven(static_cast<int>(kBatch * kChannels * places)), places)[0];
+    const std::vector<float> y = Normalized(Uneven(static_cast<int>(kBatch * kChannels * places)), places)[0];
     for (int64_t group = 0; group < kBatch * kGroups; ++group) {
       double total = 0, squares = 0;
       for (int64_t i = group * size; i < (group + 1) * size; ++i) {
@@ -43,9 +43,9 @@ TEST(GroupNorm, GroupsHaveMeanZeroAndVarianceOne) {
 TEST(GroupNorm, ANaNStaysInItsGroup) {
   constexpr int64_t kPlaces = 9, kSize = kChannels / kGroups * kPlaces;
   std::vector<float> x = Uneven(kBatch * kChannels * kPlaces);
-  const std::vector<float> clean = Run(x, kPlaces)[0];
+  const std::vector<float> clean = Normalized(x, kPlaces)[0];
   x[kSize + 4] = std::nanf("");
-  const std::vector<float> y = Run(x, kPlaces)[0];
+  const std::vector<float> y = Normalized(x, kPlaces)[0];
   for (size_t i = 0; i < y.size(); ++i) {
     if (i / kSize == 1)
       EXPECT_TRUE(std::isnan(y[i])) << i;
