@@ -8,9 +8,9 @@
 
 namespace strata {
 
-// Each column goes down its R rows in order, in blocks of 16 (kColumnBlock); 16 of their results are joined in order,
-// then these. The rest is as in reduce (kernels/ops/reduce/reduce.h). strata.reductions brings any dims of a tensor
-// into this form.
+// Each column goes down its R rows in runs of 8; the results of 8 runs are joined in order, 8 of these, then what there
+// is. The rest is as in reduce (kernels/ops/reduce/reduce.h). strata.reductions brings any dims of a tensor into this
+// form.
 inline constexpr OpSchema kReduceOuter = Op("reduce_outer")
                                              .Doc("y[a, b] = the sum (mean, max, ...) of x[a, r, b] over r")
                                              .In("x", "A R B")

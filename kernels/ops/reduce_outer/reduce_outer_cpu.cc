@@ -16,7 +16,9 @@ namespace HWY_NAMESPACE {
 // Columns that one thread reduces at a time: a strip of a row is long enough for the memory to stream it, and its
 // accumulators stay in the first-level cache.
 inline constexpr size_t kStrip = 1024;
-// Rows that are added to the accumulators at a time, in order.
+// Rows whose results are joined at a time: short chains, small errors.
+inline constexpr size_t kRunRows = 8;
+// Of these, rows that are added to the accumulators at a time, in order.
 inline constexpr size_t kRowsAtOnce = 4;
 
 // One strip of columns of one matrix.
@@ -46,23 +48,25 @@ HWY_INLINE void FoldRows(Strip<T> strip, size_t first, size_t last, StepFn step,
   }
 }
 
-// out[c] = the fold of the rows, started at `start`: kColumnBlock rows at a time, and so many of these at a time.
+// out[c] = the fold of the rows, started at `start`: kRunRows rows in order, so many of these results, so many of
+// those, then what there is.
 template <class F, class T, class StepFn, class JoinFn>
 HWY_INLINE void FoldStrip(Strip<T> strip, F start, StepFn step, JoinFn join, F* HWY_RESTRICT out) {
   const hn::ScalableTag<F> d;
-  HWY_ALIGN F few[kStrip], many[kStrip];
-  const auto flush = [&](F* HWY_RESTRICT from, F* HWY_RESTRICT to) HWY_ATTR {
-    ForEachVector(d, strip.width, [&](auto at) HWY_ATTR {
-      at.Put(join(at(to), at(from)), to);
-      at.Put(hn::Set(d, start), from);
-    });
-  };
-  for (F* sums : {out, few, many}) std::fill_n(sums, strip.width, start);
-  for (size_t first = 0; first < strip.rows; first += kColumnBlock) {
-    const size_t last = std::min(strip.rows, first + kColumnBlock);
+  HWY_ALIGN F few[kStrip], many[kStrip], more[kStrip];
+  F* const levels[] = {few, many, more, out};
+  for (F* sums : levels) std::fill_n(sums, strip.width, start);
+  for (size_t first = 0; first < strip.rows; first += kRunRows) {
+    const size_t last = std::min(strip.rows, first + kRunRows);
     FoldRows(strip, first, last, step, few);
-    flush(few, many);
-    if (last % (kColumnBlock * kColumnBlock) == 0 || last == strip.rows) flush(many, out);
+    size_t rows = kRunRows;
+    for (size_t level = 0; level < 3 && (last % rows == 0 || last == strip.rows); ++level, rows *= kRunRows) {
+      F *HWY_RESTRICT from = levels[level], *HWY_RESTRICT to = levels[level + 1];
+      ForEachVector(d, strip.width, [&](auto at) HWY_ATTR {
+        at.Put(join(at(to), at(from)), to);
+        at.Put(hn::Set(d, start), from);
+      });
+    }
   }
 }
 
