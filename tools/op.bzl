@@ -59,13 +59,14 @@ def op(name, deps = [], header_deps = [], test_deps = []):
             deps = [":" + name + "_h"],
             visibility = visibility,
         )
-    if native.glob([name + "_test.cc"]):
-        native.cc_test(
-            name = name + "_test",
-            size = "small",
-            srcs = [name + "_test.cc"],
-            deps = [":" + name, "//kernels/simd:targets", "//kernels/testing:op_tester", "//third_party:gtest_main"] + test_deps,
-        )
+
+    # Every operator states a property of its own: there is no operator without this file.
+    native.cc_test(
+        name = name + "_test",
+        size = "small",
+        srcs = [name + "_test.cc"],
+        deps = [":" + name, "//kernels/simd:targets", "//kernels/testing:op_tester", "//third_party:gtest_main"] + test_deps,
+    )
     if native.glob([name + "_bench.cc"]):
         native.cc_binary(
             name = name + "_bench",

@@ -32,12 +32,12 @@ _OPERATORS = """
 ## Operators
 
 The largest error, and in brackets the root of the mean square, on their test samples, on rows as models have them, and
-on hard ones: sums that cancel, rows far from zero, large and small values ([`inputs.py`](../research/accuracy/inputs.py)),
-with {seeds} seeds, against PyTorch in float64 on the same inputs. The unit is the last place of the element, or of the
-output's mean magnitude where that is larger: a sum that cancels is as exact as its terms allow. PyTorch's side is the
-operator's definition in plain PyTorch (`kernels/ops/<op>/<op>.py`). Bold goes by the figure in brackets: ours is larger
-with each of the seeds, and by more than half a percent in all. (The largest of thousands of errors of two orders of one
-sum is as likely ours as theirs, and another with the next seed.)
+on hard ones: sums that cancel, rows far from zero, large and small values
+([`inputs.py`](../research/accuracy/inputs.py)), with {seeds} seeds, against PyTorch in float64 on the same inputs. The
+unit is the last place of the element, or of the output's mean magnitude where that is larger: a sum that cancels is as
+exact as its terms allow. PyTorch's side is the operator's definition in plain PyTorch (`kernels/ops/<op>/<op>.py`).
+Bold goes by the figure in brackets: ours is larger with each of the seeds, and by more than half a percent in all. (The
+largest of thousands of errors of two orders of one sum is as likely ours as theirs, and another with the next seed.)
 
 """
 

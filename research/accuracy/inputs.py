@@ -41,19 +41,20 @@ def _heads(make, length, heads, width):
 
 
 def _norm(vectors):
-    """Calls of a norm of x and so many vectors: rows as they are, short and long, far from zero, where deviations cancel,
-    large ones and small ones."""
+    """Calls of a norm of x and so many vectors: rows as they are, short and long; far from zero, where deviations
+    cancel; large and small."""
     kinds = ((768, 1, 0), (4096, 1, 0), (768, 1, 100), (768, 1e6, 0), (768, 1e-6, 0))
-    return [lambda make, w=width, s=scale, o=offset: ((s * make(64, w) + o, *(make(w) for _ in range(vectors))), {})
+    return [lambda make, w=width, s=scale, o=offset: ((s * make(32, w) + o, *(make(w) for _ in range(vectors))), {})
             for width, scale, offset in kinds]
 
 
-def _sums(shape):
-    """Calls of a reduction: every operation, then sums of numbers of one sign and variances around a large mean."""
+def _reduced(short, long, longest):
+    """Calls of a reduction: every operation on a short row, sums of long ones, sums of one sign, and variances around a
+    large mean."""
     words = ("sum", "mean", "sum_squares", "var", "std")
-    plain = [lambda make, w=word: ((make(*shape),), {"operation": w}) for word in words]
-    return plain + [lambda make: ((make(*shape).abs(),), {"operation": "sum"}),
-                    lambda make: ((make(*shape) + 100,), {"operation": "var"})]
+    return [*(lambda make, w=word: ((make(*short),), {"operation": w}) for word in words),
+            lambda make: ((make(*long),), {}), lambda make: ((make(*longest),), {}),
+            lambda make: ((make(*short).abs(),), {}), lambda make: ((make(*short) + 100,), {"operation": "var"})]
 
 
 LARGE = {
@@ -66,10 +67,10 @@ LARGE = {
                   # Sharp: few keys have all the weight.
                   lambda make: ((4 * make(128, 4, 64), *_heads(make, 128, 4, 64)[1:], *_runs(128)), {})],
     "batch_norm": [lambda make: ((make(4, 64, 49), make(64), make(64).abs() + 0.1, make(64), make(64)), {})],
-    "cross_entropy": [lambda make: ((make(64, 4096), torch.arange(64) * 61), {}),
-                      lambda make: ((20 * make(64, 4096), torch.arange(64) * 61), {})],
+    "cross_entropy": [lambda make: ((make(32, 4096), torch.arange(32) * 61), {}),
+                      lambda make: ((20 * make(32, 1000), torch.arange(32) * 30), {})],
     "embedding": [lambda make: ((make(8, 64), torch.arange(4096) % 7), {})],
-    "gelu": [lambda make: ((make(64, 4096),), {}), lambda make: ((4 * make(64, 4096),), {}),
+    "gelu": [lambda make: ((make(64, 1024),), {}), lambda make: ((4 * make(64, 1024),), {}),
              lambda make: ((1e-20 * make(64, 64),), {})],
     "group_norm": [lambda make: ((make(16, 64, 49), make(64), make(64)), {"groups": 8}),
                    lambda make: ((make(16, 64, 49) + 100, make(64), make(64)), {"groups": 8})],
@@ -82,17 +83,17 @@ LARGE = {
     "linear_half": [lambda make: ((make(64, 1536), make(384, 1536).half(), make(384)), {})],
     "linear_int4": [lambda make: ((make(64, 768), *_int4(256, 768), make(256)), {})],
     "linear_int8": [lambda make: ((make(64, 768), *_int8(256, 768), make(256)), {})],
-    "log_softmax": [lambda make: ((make(64, 4096),), {}), lambda make: ((20 * make(64, 1000),), {})],
+    "log_softmax": [lambda make: ((make(32, 4096),), {}), lambda make: ((20 * make(32, 1000),), {})],
     "matmul": [lambda make: ((make(4, 64, 512), make(4, 512, 96)), {}),
                lambda make: ((make(2, 64, 64) + 30, make(2, 64, 64)), {})],
     "paged_attention": [lambda make: _paged(make, 1, 1), lambda make: _paged(make, 40, 24)],
-    "reduce": [*_sums((256, 384)), *_sums((64, 4096)), lambda make: ((make(8, 262144),), {})],
-    "reduce_outer": [*_sums((1, 384, 256)), *_sums((1, 4096, 64)), lambda make: ((make(1, 65536, 16),), {})],
+    "reduce": _reduced((128, 384), (64, 4096), (4, 65536)),
+    "reduce_outer": _reduced((1, 384, 128), (1, 4096, 64), (1, 65536, 4)),
     "rms_norm": _norm(1),
     "rotary": [lambda make: ((make(256, 4, 64), *_tables(256, 32), torch.arange(256)), {})],
-    "segment_pool": [lambda make: ((make(2048, 384), torch.tensor([0, 128, 1024, 2048])), {}),
-                     lambda make: ((make(2048, 384) + 10, torch.tensor([0, 128, 1024, 2048])), {"mode": "sum"})],
-    "softmax": [lambda make: ((make(64, 4096),), {}), lambda make: ((20 * make(64, 1000),), {})],
+    "segment_pool": [lambda make: ((make(1024, 96), torch.tensor([0, 128, 1024])), {}),
+                     lambda make: ((make(1024, 96) + 10, torch.tensor([0, 128, 1024])), {"mode": "sum"})],
+    "softmax": [lambda make: ((make(32, 4096),), {}), lambda make: ((20 * make(32, 1000),), {})],
 }
 
 # Operators on lists, which change their arguments or return one tensor.
