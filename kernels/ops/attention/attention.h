@@ -37,7 +37,8 @@ inline constexpr OpSchema kAttention =
         .Out("lse", "N H", kStatistics)
         .Segments("cu_seqlens");
 
-// With p[i, j] = exp(score - lse[i]) over its sum over j (1 but for lse's rounding), g[i, j] = grad_y[i] . v[j] and s = p (g - sum_j p g + grad_lse[i]):
+// With p[i, j] = exp(score - lse[i]) over its sum over j (1 but for lse's rounding), g[i, j] = grad_y[i] . v[j] and s =
+// p (g - sum_j p g + grad_lse[i]):
 //   grad_q[i] = scale sum_j s[i, j] k[j],  grad_k[j] = scale sum_i s[i, j] q[i],  grad_v[j] = sum_i p[i, j] grad_y[i],
 //   grad_bias[i, ., j] = sum of s over the heads that share it.
 inline constexpr OpSchema kAttentionBackward = Op("attention_backward")

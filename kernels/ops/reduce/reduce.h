@@ -9,8 +9,8 @@
 namespace strata {
 
 // In 64 virtual lanes and pairs of blocks (kernels/simd/row-inl.h). With n = R: mean is sum / n; var is the sum of
-// (x - mean)^2 / max(0, n - correction), in two passes, float32's in float64; std its square root. A NaN in the row makes
-// the result NaN, also of max and min. Of nothing: sum 0, max -inf, min inf, mean NaN.
+// (x - mean)^2 / max(0, n - correction), in two passes, float32's in float64; std its square root. A NaN in the row
+// makes the result NaN, also of max and min. Of nothing: sum 0, max -inf, min inf, mean NaN.
 inline constexpr OpSchema kReduce = Op("reduce")
                                         .Doc("y[...] = the sum (mean, max, ...) of x[..., r] over r")
                                         .In("x", "* R")
