@@ -77,9 +77,9 @@ def operator_rows():
     for name in operators.names():
         for dtype in limits.SMALL:
             for part, (mine, theirs) in operators.measure(name, dtype).items():
-                yield Row(name + (" backward" if part == "backward" else ""), dtype, (mine.largest, mine.root),
-                          (theirs.largest, theirs.root), sum(mine.counts), limits.is_worse_operator(mine, theirs),
-                          limits.too_large(dtype, mine, theirs))
+                label = name + (" backward" if part == "backward" else "")
+                yield Row(label, dtype, (mine.largest, mine.root), (theirs.largest, theirs.root), sum(mine.counts),
+                          limits.is_worse_operator(mine, theirs), limits.too_large(label, dtype, mine, theirs))
 
 
 def processor():
