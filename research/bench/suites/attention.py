@@ -184,5 +184,5 @@ def cases(options):
     for keys, sequences, dtype in _decode_shapes(options):
         for paged in (True, False):
             kind = f"{'paged, ' if paged else ''}1 query on {keys} keys, batch {sequences}"
-            name = f"GB/s: {kind}, 32 heads of 128 on 8 key heads, {str(dtype).removeprefix('torch.')}"
+            name = f"GB/s: {kind}, 32 heads of 128 on 8 key heads"
             yield name, lambda n=name, k=keys, s=sequences, t=dtype, p=paged: _decode(n, k, s, t, p)
