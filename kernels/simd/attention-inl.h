@@ -66,7 +66,7 @@ template <class D, class V = hn::Vec<D>>
 HWY_INLINE Factors<V> MergeFactors(D d, V before, V block) {
   const auto lowest = hn::Set(d, -std::numeric_limits<hn::TFromD<D>>::infinity());
   const auto max = AtLeast(before, block), shift = hn::IfThenZeroElse(hn::Eq(max, lowest), max);
-  return {max, Exp2<false>(d, hn::Sub(before, shift)), Exp2<false>(d, hn::Sub(block, shift))};
+  return {max, Exp2(d, hn::Sub(before, shift)), Exp2(d, hn::Sub(block, shift))};
 }
 
 // A block of scores (base 2) becomes exp2(score - the block's greatest); sums run in four chains, of keys 0, 1, 2, 3
@@ -92,7 +92,7 @@ HWY_NOINLINE void SoftmaxBlock(const Seen<F>& seen, size_t rows, F* scores, F* m
       STRATA_ATTENTION_UNROLL
       for (size_t u = 0; u < 4; ++u) {
         F* at = scores + (j + u) * kPanel<F> + lane;
-        const auto p = Exp2<false>(d, hn::Sub(hn::Load(d, at), shift));
+        const auto p = Exp2(d, hn::Sub(hn::Load(d, at), shift));
         hn::Store(p, d, at);
         total[u] = hn::Add(total[u], p);
       }

@@ -88,7 +88,7 @@ HWY_NOINLINE void WeighRow(size_t first, size_t end, F* scores, F* max, F* sum) 
   *max = FoldLanes(d, most, [](auto a, auto b) HWY_ATTR { return AtLeast(a, b); });
   const auto shift = hn::Set(d, *max == kLowest ? F(0) : *max);
   for (size_t j = begin; j < stop; j += kLanes) {
-    hn::Store(Exp2<false>(d, hn::Sub(hn::Load(d, scores + j), shift)), d, scores + j);
+    hn::Store(Exp2(d, hn::Sub(hn::Load(d, scores + j), shift)), d, scores + j);
   }
   const hn::CappedTag<F, 4> d4;
   constexpr size_t kParts = 4 / hn::MaxLanes(hn::CappedTag<F, 4>());

@@ -283,15 +283,13 @@ struct Exp2Constants<double> {
       0.00961812910762848,    0.055504108664821625,   0.24022650695910072,    0.6931471805599453};
 };
 
-// 2^x; 0 below 2^-127 (2^-1023), so that -inf gives 0, and NaN stays. Without kAnySign only for x <= 0; with it,
-// infinity from 2^127.5 (2^1023.5) on.
-template <bool kAnySign, class D>
+// 2^x for x <= 0; 0 below 2^-127 (2^-1023), so that -inf gives 0, and NaN stays.
+template <class D>
 HWY_INLINE hn::Vec<D> Exp2(D d, hn::Vec<D> x) {
   using F = hn::TFromD<D>;
   using K = Exp2Constants<F>;
   const auto magic = hn::Set(d, ExpConstants<F>::kMagic);
   x = AtLeast(hn::Set(d, K::kLow), x);  // a NaN passes
-  if constexpr (kAnySign) x = AtMost(hn::Set(d, K::kHigh), x);
   const auto n_plus_magic = hn::Add(x, magic);
   const auto r = hn::Sub(x, hn::Sub(n_plus_magic, magic));
   const auto e = hn::MulAdd(Polynomial<K::kPolynomial>(d, r), r, hn::Set(d, F(1)));

@@ -96,33 +96,42 @@ HWY_INLINE void ForwardGroup(const Group<T>& group, bool stream, T* y) {
 
 // grad_x of a group; leaves every channel's sums of d * n and d in weight_sums and bias_sums. With kSilu, d waits in
 // grad_x, which it is rounded for anyhow: an exponential costs more than an ordinary store.
+//
+// The mean that was subtracted is rounded: far from zero all n are off by the same, which their own mean shows. It is
+// taken from n where n counts by itself.
 template <bool kSilu, bool kAdd, class T, class F = ComputeType<T>>
 HWY_INLINE void BackwardGroup(const Group<T>& group, const T* grad, const T* more, bool stream, T* grad_x,
                               F* weight_sums, F* bias_sums) {
   const hn::ScalableTag<F> d;
   const auto one_of = [](const T* p) HWY_ATTR { return hn::GetLane(Channel<T>::Widen(p)); };
-  F sum_g = 0, sum_gn = 0;
+  F sum_g = 0, sum_gn = 0, sum_n = 0;
   group.ForChannels([&](size_t c, size_t start) HWY_ATTR {
     const Channel<T> channel(group, c, start);
-    const auto [by_normal, plain] = LaneSums<2>(d, group.places, [&](auto* acc, auto at) HWY_ATTR {
+    const auto [by_normal, plain, normals] = LaneSums<3>(d, group.places, [&](auto* acc, auto at) HWY_ATTR {
       const auto g = at.Keep(BeforeActivation<kSilu, T>(d, channel.Affine(at), at(grad + start)));
+      const auto normal = at.Keep(channel.Normal(at));
       if constexpr (kSilu) at.Put(g, grad_x + start);
-      acc[0] = hn::MulAdd(g, at.Keep(channel.Normal(at)), acc[0]);
+      acc[0] = hn::MulAdd(g, normal, acc[0]);
       acc[1] = hn::Add(acc[1], g);
+      acc[2] = hn::Add(acc[2], normal);
     });
     weight_sums[c] = by_normal;
     bias_sums[c] = plain;
-    sum_g = std::fma(plain, one_of(group.weight + c), sum_g);
-    sum_gn = std::fma(by_normal, one_of(group.weight + c), sum_gn);
+    sum_n += normals;
   });
-  const F count = static_cast<F>(group.size * group.places);
-  const auto mean_g = hn::Set(d, sum_g / count), mean_gn = hn::Set(d, sum_gn / count);
+  const F count = static_cast<F>(group.size * group.places), off = group.places == 0 ? F(0) : sum_n / count;
+  for (size_t c = 0; c < group.size; ++c) {
+    weight_sums[c] = std::fma(-off, bias_sums[c], weight_sums[c]);
+    sum_g = std::fma(bias_sums[c], one_of(group.weight + c), sum_g);
+    sum_gn = std::fma(weight_sums[c], one_of(group.weight + c), sum_gn);
+  }
+  const auto mean_g = hn::Set(d, sum_g / count), mean_gn = hn::Set(d, sum_gn / count), all_off = hn::Set(d, off);
   const T* before = kSilu ? grad_x : grad;
   group.ForChannels([&](size_t c, size_t start) HWY_ATTR {
     const Channel<T> channel(group, c, start);
     MapRow(d, group.places, stream, grad_x + start, [&](auto at) HWY_ATTR {
       const auto g = hn::Sub(hn::Mul(at(before + start), channel.weight), mean_g);
-      const auto out = hn::Mul(channel.scale, hn::NegMulAdd(channel.Normal(at), mean_gn, g));
+      const auto out = hn::Mul(channel.scale, hn::NegMulAdd(hn::Sub(channel.Normal(at), all_off), mean_gn, g));
       if constexpr (kAdd) return hn::Add(RoundTo<T>(d, out), at(more + start));
       return out;
     });

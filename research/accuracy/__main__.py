@@ -79,7 +79,7 @@ def operator_rows():
             for part, (mine, theirs) in operators.measure(name, dtype).items():
                 label = name + (" backward" if part == "backward" else "")
                 yield Row(label, dtype, (mine.largest, mine.root), (theirs.largest, theirs.root), sum(mine.counts),
-                          limits.is_worse_operator(mine, theirs), limits.too_large(label, dtype, mine, theirs))
+                          limits.is_worse_operator(mine, theirs), limits.too_large(dtype, mine, theirs))
 
 
 def processor():

@@ -28,7 +28,8 @@ inline constexpr OpSchema kGroupNorm =
 
 // With z the result before silu, d = grad_y * silu'(z) (rounded to the dtype), n = (x - mean) * s, g = d * weight, and
 // means over the group: grad_x = s * (g - mean(g) - n * mean(g * n)); grad_weight = sum over N and S of d * n;
-// grad_bias = sum of d. Sums run along S first, then over the channels of a group, or down the batch, in order.
+// grad_bias = sum of d. In these n is taken less mean(n), which is zero but for the rounding of x's mean. Sums run
+// along S first, then over the channels of a group, or down the batch, in order.
 inline constexpr OpSchema kGroupNormBackward = Op("group_norm_backward")
                                                    .Doc("gradients of group_norm")
                                                    .In("grad_y", "N C S")

@@ -16,6 +16,12 @@ namespace strata {
 
 inline constexpr size_t kInt4Columns = 32, kInt4StepBytes = 64, kInt4TileRows = 8;
 
+// y is a sum of chains of so many groups: short chains, small errors.
+inline constexpr size_t kInt4ChainGroups = 8;
+constexpr bool EndsInt4Chain(size_t group, size_t groups) {
+  return (group + 1) % kInt4ChainGroups == 0 || group + 1 == groups;
+}
+
 struct Int4Tile {
   const uint8_t* panel;
   size_t groups, steps;  // steps of a group
@@ -29,7 +35,7 @@ struct Int4Tile {
   const void* scale;
   const uint8_t* zero;
   size_t stride;
-  float* y;  // by row, 32 apart
+  float* y;  // by row, 32 apart; zeros before
   // A few rows: a's numbers as the kernel wants them (Int4FewRows).
   const int8_t* turns;
   size_t turn_plane;  // bytes of the even ones, padded

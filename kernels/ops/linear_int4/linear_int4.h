@@ -5,7 +5,8 @@
 // 32 * blocks numbers; z is 8 where there are no zero points. For a row x, in float32 (whatever x's dtype):
 //   amax = max |x[k]| in g,  a[k] = round(x[k] * (127 / amax)), halves to even,  s[g] = amax / 127
 //   d[g, o] = sum over k in g of a[k] * (q[o, k] - z[g, o]), exactly
-//   y[o] = activation(the chain over g, from zero, of fma(d[g, o] * s[g], scale[g, o], .) + bias[o])
+//   y[o] = activation(the sum over g of (d[g, o] * s[g]) * scale[g, o], + bias[o])
+// The sum: chains of fma over 8 groups each, from zero, added in order.
 // A group whose amax is under 2^-100 counts as zeros (s = 0); one with a NaN or an infinity makes its row NaN.
 //
 // Why integers: one row must go as fast as memory delivers weights, 66 billion a second where a core reads 33 GB/s.

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "kernels/base/aligned_buffer.h"
 #include "kernels/core/scalar.h"
@@ -21,7 +22,7 @@ template <class F>
 void PlainTile(const Int4Tile& tile, size_t rows, bool half, F* y) {
   for (size_t r = 0; r < rows; ++r) {
     for (size_t c = 0; c < kInt4Columns; ++c) {
-      F total = 0;
+      F y_sum = 0, total = 0;
       const uint8_t* b = tile.panel + c % 16 * 4;
       const int8_t* a = tile.a + r * tile.a_row;
       for (size_t g = 0; g < tile.groups; ++g) {
@@ -31,8 +32,9 @@ void PlainTile(const Int4Tile& tile, size_t rows, bool half, F* y) {
         }
         const F scaled = static_cast<F>(sum) * static_cast<F>(tile.s[r * tile.group_row + g]);
         total = std::fma(scaled, static_cast<F>(ScaleAt(tile.scale, half, g * tile.stride + c)), total);
+        if (EndsInt4Chain(g, tile.groups)) y_sum += std::exchange(total, F(0));
       }
-      y[r * kInt4Columns + c] = total;
+      y[r * kInt4Columns + c] = y_sum;
     }
   }
 }
@@ -214,6 +216,7 @@ class Int4Product {
       const size_t row = rows_ * t / tiles, count = rows_ * (t + 1) / tiles - row;
       tile.a = a_ + row * in_, tile.s = s_ + row * groups_, tile.sums = sums_ + row * groups_;
       tile.y = reinterpret_cast<float*>(y);
+      std::fill_n(tile.y, count * kInt4Columns, 0.0f);
       if (few_rows_ != nullptr) {
         few_rows_->run(tile, columns, count, half, stage);
       } else if (tile_ != nullptr) {

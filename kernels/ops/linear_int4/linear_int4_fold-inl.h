@@ -46,15 +46,23 @@ class Int4Fold {
         for (size_t r = 0; r < kRows; ++r) sum[r] = V::Plus(sum[r], blocks[r][i]);
         if (--left > 0) continue;
         Finish(group, sum, total);
+        if (EndsInt4Chain(group, tile_.groups)) AddChains(total);
         ++group, left = group_blocks;
       }
       stage.Step(stage_groups);
     }
-#pragma GCC unroll 2
-    for (size_t r = 0; r < kRows; ++r) V::Write(total[r], tile_.y + (row_ + r) * kInt4Columns + column_);
   }
 
  private:
+  STRATA_DOT_INLINE void AddChains(Float (&total)[kRows]) const {
+#pragma GCC unroll 2
+    for (size_t r = 0; r < kRows; ++r) {
+      float* y = tile_.y + (row_ + r) * kInt4Columns + column_;
+      V::Write(V::Plus(V::ReadFloats(y), total[r]), y);
+      total[r] = V::ZeroFloat();
+    }
+  }
+
   // Sums of the blocks from byte `at` on, of all columns.
   STRATA_DOT_INLINE void Blocks(size_t at, Int (&blocks)[kRows][kBlocks]) const {
     const size_t plane = tile_.turn_plane, bytes = std::min(V::kBytes, bytes_ - at);

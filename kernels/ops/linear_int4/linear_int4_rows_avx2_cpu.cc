@@ -37,6 +37,7 @@ struct Fold256 {
     return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
   }
   STRATA_DOT_INLINE static Int Plus(Int a, Int b) { return _mm256_add_epi32(a, b); }
+  STRATA_DOT_INLINE static Float Plus(Float a, Float b) { return _mm256_add_ps(a, b); }
   STRATA_DOT_INLINE static Int Minus(Int a, Int b) { return _mm256_sub_epi32(a, b); }
   STRATA_DOT_INLINE static Int Times(Int a, Int b) { return _mm256_mullo_epi32(a, b); }
   STRATA_DOT_INLINE static Float Times(Float a, Float b) { return _mm256_mul_ps(a, b); }

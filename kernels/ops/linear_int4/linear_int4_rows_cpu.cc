@@ -67,6 +67,18 @@ struct GroupSums {
 };
 
 template <size_t kRows>
+STRATA_DOT_INLINE void AddChains(const Int4Tile& tile, size_t rows, __m512 (&total)[kRows][2]) {
+#pragma GCC unroll 8
+  for (size_t r = 0; r < kRows; ++r) {
+    if (r >= rows) break;
+    float* y = tile.y + r * kInt4Columns;
+    _mm512_storeu_ps(y, _mm512_add_ps(_mm512_loadu_ps(y), total[r][0]));
+    _mm512_storeu_ps(y + 16, _mm512_add_ps(_mm512_loadu_ps(y + 16), total[r][1]));
+    total[r][0] = total[r][1] = _mm512_setzero_ps();
+  }
+}
+
+template <size_t kRows>
 void RowsOfInt4(const Int4Tile& tile, size_t columns, size_t rows, bool half, Int4Stage& stage) {
   const size_t bytes = tile.groups * tile.steps * 2, group_words = tile.steps / 2;
   ColumnTurner turner(tile.panel, columns, bytes);
@@ -97,13 +109,10 @@ void RowsOfInt4(const Int4Tile& tile, size_t columns, size_t rows, bool half, In
       left -= 4;
       if (left > 0 || !inside) continue;
       sums.Finish(tile, half, group, row, total);
+      if (EndsInt4Chain(group, tile.groups)) AddChains(tile, rows, total);
       if (++group < tile.groups) sums.Start(tile, group, row);
       left = group_words;
     }
-  }
-  for (size_t r = 0; r < rows; ++r) {
-    _mm512_storeu_ps(tile.y + r * kInt4Columns, total[std::min(r, kRows - 1)][0]);
-    _mm512_storeu_ps(tile.y + r * kInt4Columns + 16, total[std::min(r, kRows - 1)][1]);
   }
 }
 
@@ -130,6 +139,7 @@ struct Fold512 {
     return _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(Zero(), low, even), high, odd);
   }
   STRATA_DOT_INLINE static Int Plus(Int a, Int b) { return _mm512_add_epi32(a, b); }
+  STRATA_DOT_INLINE static Float Plus(Float a, Float b) { return _mm512_add_ps(a, b); }
   STRATA_DOT_INLINE static Int Minus(Int a, Int b) { return _mm512_sub_epi32(a, b); }
   STRATA_DOT_INLINE static Int Times(Int a, Int b) { return _mm512_mullo_epi32(a, b); }
   STRATA_DOT_INLINE static Float Times(Float a, Float b) { return _mm512_mul_ps(a, b); }

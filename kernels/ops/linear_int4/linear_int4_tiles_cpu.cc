@@ -71,11 +71,14 @@ void Tile512(const Int4Tile& tile) {
       total[r][1] = _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][1]), s), scale1, total[r][1]);
     }
     if (zero != nullptr) zero += tile.stride;
-  }
+    if (!EndsInt4Chain(g, tile.groups)) continue;
 #pragma GCC unroll 8
-  for (size_t r = 0; r < kRows; ++r) {
-    _mm512_storeu_ps(tile.y + r * kInt4Columns, total[r][0]);
-    _mm512_storeu_ps(tile.y + r * kInt4Columns + 16, total[r][1]);
+    for (size_t r = 0; r < kRows; ++r) {
+      float* y = tile.y + r * kInt4Columns;
+      _mm512_storeu_ps(y, _mm512_add_ps(_mm512_loadu_ps(y), total[r][0]));
+      _mm512_storeu_ps(y + 16, _mm512_add_ps(_mm512_loadu_ps(y + 16), total[r][1]));
+      total[r][0] = total[r][1] = _mm512_setzero_ps();
+    }
   }
 }
 
@@ -145,8 +148,14 @@ void Row256(const Int4Tile& tile, size_t r) {
       total[v] = _mm256_fmadd_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum[v]), scale),
                                  Scale256<kHalf>(tile.scale, g * tile.stride + 8 * v), total[v]);
     }
+    if (!EndsInt4Chain(g, tile.groups)) continue;
+#pragma GCC unroll 4
+    for (size_t v = 0; v < 4; ++v) {
+      float* y = tile.y + r * kInt4Columns + 8 * v;
+      _mm256_storeu_ps(y, _mm256_add_ps(_mm256_loadu_ps(y), total[v]));
+      total[v] = _mm256_setzero_ps();
+    }
   }
-  for (size_t v = 0; v < 4; ++v) _mm256_storeu_ps(tile.y + r * kInt4Columns + 8 * v, total[v]);
 }
 
 }  // namespace
