@@ -85,7 +85,13 @@ constexpr size_t AttentionPart(size_t rows, size_t width, size_t element) {
   return 2 * kAttentionFewRows + rows * AttentionPadded(width, element);
 }
 
-// Bytes of a forward: every thread's own, then the parts of runs of few rows. queries(b), window(b): of run b.
+// Bytes of a forward: every thread's own, then the parts of runs of few rows.
+inline size_t AttentionForwardBytes(size_t parts, int64_t width, size_t element, int num_threads) {
+  const size_t thread = AlignUp(AttentionScratch(static_cast<size_t>(width), element) * element);
+  return thread * static_cast<size_t>(num_threads) + parts * element;
+}
+
+// queries(b), window(b): of run b.
 template <class Queries, class Window>
 size_t AttentionForwardBytes(int64_t runs, const Queries& queries, const Window& window, int64_t group,
                              int64_t key_heads, int64_t width, size_t element, int num_threads) {
@@ -97,7 +103,16 @@ size_t AttentionForwardBytes(int64_t runs, const Queries& queries, const Window&
     parts += static_cast<size_t>(KeyBlocks(window(b), queries(b)).count() * key_heads) *
              AttentionPart(static_cast<size_t>(rows), d, element);
   }
-  return AlignUp(AttentionScratch(d, element) * element) * static_cast<size_t>(num_threads) + parts * element;
+  return AttentionForwardBytes(parts, width, element, num_threads);
+}
+
+// The most that so many runs with so many keys and rows in all can take: for a plan, whose tensors have no data yet.
+inline size_t AttentionForwardMost(int64_t runs, int64_t keys, int64_t rows, int64_t key_heads, int64_t width,
+                                   size_t element, int num_threads) {
+  const auto blocks = static_cast<size_t>(keys / int64_t{kAttentionKeys} + 2 * runs);
+  const auto few = static_cast<size_t>(std::min(rows, int64_t{kAttentionFewRows}));
+  const size_t part = AttentionPart(few, static_cast<size_t>(width), element);
+  return AttentionForwardBytes(blocks * static_cast<size_t>(key_heads) * part, width, element, num_threads);
 }
 
 // `keys`: of the longest run.
@@ -112,9 +127,11 @@ constexpr size_t AttentionBackwardScratch(size_t width, size_t keys, size_t elem
 struct AttentionBackwardBytes {
   size_t bias, thread;
 
-  AttentionBackwardBytes(int64_t width, const TensorView& cu_seqlens_k, int64_t biases, size_t element) {
-    size_t keys = 0;
-    for (int64_t b = 0; b + 1 < cu_seqlens_k.size(0); ++b) {
+  // most_keys: of all runs; what counts where a plan's offsets have no data yet.
+  AttentionBackwardBytes(int64_t width, const TensorView& cu_seqlens_k, int64_t most_keys, int64_t biases,
+                         size_t element) {
+    size_t keys = cu_seqlens_k.data == nullptr ? static_cast<size_t>(most_keys) : 0;
+    for (int64_t b = 0; cu_seqlens_k.data != nullptr && b + 1 < cu_seqlens_k.size(0); ++b) {
       keys = std::max(keys, static_cast<size_t>(OffsetAt(cu_seqlens_k, b + 1) - OffsetAt(cu_seqlens_k, b)));
     }
     bias = AlignUp(static_cast<size_t>(biases) * element);

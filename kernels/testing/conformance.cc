@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "kernels/core/invoke.h"
 #include "kernels/simd/targets.h"
 #include "kernels/testing/compare.h"
 
@@ -103,9 +104,35 @@ std::string CheckBatch(const OpDef& op, const OwnedCall& drawn) {
   return "";
 }
 
+std::string CheckWorkspace(const OpDef& op, const OwnedCall& sample) {
+  Call full = sample.call, plan = sample.call;
+  auto lists = sample.lists;
+  for (size_t i = 0; i < static_cast<size_t>(op.schema->num_inputs); ++i) {
+    full.lists[i] = sample.lists[i];
+    for (TensorView& view : lists[i]) view.data = nullptr;
+    plan.lists[i] = lists[i];
+    if (plan.inputs[i].present()) plan.inputs[i].data = nullptr;
+  }
+  for (Call* call : {&full, &plan}) {
+    if (const Status status = Infer(op, *call); !status.ok()) return status.message();
+  }
+  for (const Variant& row : op.variants) {
+    OpContext context;
+    context.row = row.name;
+    const Variant* chosen = row.workspace_bytes == nullptr ? nullptr : SelectVariant(op, context, plan);
+    if (chosen == nullptr) continue;
+    const size_t planned = row.workspace_bytes(plan, 2), taken = row.workspace_bytes(full, 2);
+    if (planned >= taken) continue;
+    return std::string(row.name) + ": " + std::to_string(planned) + " bytes of working memory by the shapes, " +
+           std::to_string(taken) + " with the data";
+  }
+  return "";
+}
+
 std::string CheckAll(const OpDef& op, const OwnedCall& sample) {
   using Check = std::string (*)(const OpDef&, const OwnedCall&);
-  for (const Check check : {CheckRows, CheckTargets, CheckThreads, CheckLayout, CheckPrepared, CheckBatch}) {
+  for (const Check check :
+       {CheckRows, CheckTargets, CheckThreads, CheckLayout, CheckPrepared, CheckBatch, CheckWorkspace}) {
     if (std::string wrong = check(op, sample); !wrong.empty()) return wrong;
   }
   return "";

@@ -24,6 +24,9 @@ std::string CheckPrepared(const OpDef& op, const OwnedCall& sample);
 // ... and for each part of a batch alone.
 std::string CheckBatch(const OpDef& op, const OwnedCall& sample);
 
+// Working memory can be told from shapes alone, as for a plan, whose tensors have no data yet, and is then the most.
+std::string CheckWorkspace(const OpDef& op, const OwnedCall& sample);
+
 // All of them.
 std::string CheckAll(const OpDef& op, const OwnedCall& sample);
 

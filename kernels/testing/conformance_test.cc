@@ -60,6 +60,8 @@ TEST_P(Conformance, SameBitsFromAnyMemoryLayout) { ForSamples(CheckLayout); }
 
 TEST_P(Conformance, SameBitsFromPreparedArguments) { ForSamples(CheckPrepared); }
 
+TEST_P(Conformance, WorkingMemoryFollowsFromShapes) { ForSamples(CheckWorkspace); }
+
 TEST_P(Conformance, SameBitsAloneAndInABatch) { ForSamples(CheckBatch); }
 
 std::vector<Case> Cases() {

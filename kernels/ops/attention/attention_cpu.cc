@@ -184,7 +184,7 @@ void PutBias(const TensorView& grad_bias, const Run& run, int64_t head, const F*
 template <class T>
 void RunBackward(const OpContext& context, const Inputs<T>& in, const Results& results, const Gradients& out) {
   using F = ComputeType<T>;
-  const AttentionBackwardBytes bytes(in.width(), in.cu_seqlens_k, out.bias.numel(), sizeof(F));
+  const AttentionBackwardBytes bytes(in.width(), in.cu_seqlens_k, in.k.size(0), out.bias.numel(), sizeof(F));
   F* const biases = reinterpret_cast<F*>(context.workspace);
   std::fill(biases, biases + out.bias.numel(), F(0));
   if (in.key_heads() == 0) {

@@ -12,13 +12,18 @@ bool Simd(const Call&) { return SimdSupported(); }
 
 size_t Bytes(const Call& call, int num_threads) {
   const TensorView &q = call.inputs[0], &k_cache = call.inputs[1], &cu_seqlens = call.inputs[3];
+  const int64_t runs = cu_seqlens.size(0) - 1, group = q.size(1) / std::max<int64_t>(k_cache.size(2), 1);
+  const size_t element = SizeOf(WideOf(q.dtype));
+  if (cu_seqlens.data == nullptr || call.inputs[5].data == nullptr) {
+    const int64_t keys = call.inputs[4].numel() * k_cache.size(1);
+    return AttentionForwardMost(runs, keys, q.size(0) * group, k_cache.size(2), q.size(2), element, num_threads);
+  }
   const auto window = [&](int64_t b) {
     return PagedWindow(k_cache, cu_seqlens, call.inputs[4], call.inputs[5], call.attrs[1].i != 0, call.attrs[2].i, b);
   };
   return AttentionForwardBytes(
-      cu_seqlens.size(0) - 1, [&](int64_t b) { return OffsetAt(cu_seqlens, b + 1) - OffsetAt(cu_seqlens, b); }, window,
-      q.size(1) / std::max<int64_t>(k_cache.size(2), 1), k_cache.size(2), q.size(2), SizeOf(WideOf(q.dtype)),
-      num_threads);
+      runs, [&](int64_t b) { return OffsetAt(cu_seqlens, b + 1) - OffsetAt(cu_seqlens, b); }, window, group,
+      k_cache.size(2), q.size(2), element, num_threads);
 }
 
 constexpr Variant kVariants[] = {
