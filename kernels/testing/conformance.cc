@@ -119,8 +119,7 @@ std::string CheckWorkspace(const OpDef& op, const OwnedCall& sample) {
   for (const Variant& row : op.variants) {
     OpContext context;
     context.row = row.name;
-    const Variant* chosen = row.workspace_bytes == nullptr ? nullptr : SelectVariant(op, context, plan);
-    if (chosen == nullptr) continue;
+    if (SelectVariant(op, context, plan) == nullptr || row.workspace_bytes == nullptr) continue;
     const size_t planned = row.workspace_bytes(plan, 2), taken = row.workspace_bytes(full, 2);
     if (planned >= taken) continue;
     return std::string(row.name) + ": " + std::to_string(planned) + " bytes of working memory by the shapes, " +
