@@ -27,7 +27,8 @@ struct Variant {
   bool (*accepts)(const Call& call) = nullptr;  // nullptr: every call
   // What the row needs of the processor, for people: "AVX512-BF16"; empty: nothing special.
   std::string_view needs = {};
-  // Working memory in bytes for one call on `num_threads` threads; nullptr: none.
+  // Working memory in bytes for one call on `num_threads` threads; nullptr: none. Also asked while a bundle is loaded,
+  // when no tensor has data (nullptr): then the most that any data can take.
   size_t (*workspace_bytes)(const Call& call, int num_threads) = nullptr;
 };
 
@@ -48,7 +49,8 @@ struct OpDef {
   std::span<const Variant> variants;
   Prepare prepare = {};
   // Runs after Infer's own checks, for what the schema cannot say: checks attributes, sets the outputs (of a list, with
-  // Call::num_outputs). An error is complete but for the "strata::<op>: " at its front.
+  // Call::num_outputs). An error is complete but for the "strata::<op>: " at its front. Tensors may have no data, and
+  // what they hold is not checked yet.
   Status (*infer)(Call& call) = nullptr;
 };
 
