@@ -1,4 +1,4 @@
-// How long sums are cut into blocks: part of the answer (docs/design/numerics.md), so no kernel may choose another.
+// How sums are cut into blocks: part of the answer (docs/design/numerics.md), whatever the threads or the SIMD width.
 // Plain C++, for variant tables that size their workspaces by it.
 #pragma once
 
@@ -13,6 +13,7 @@ inline constexpr size_t kLaneBlock = 1024;
 // Dot products add in order, in blocks of this length.
 inline constexpr size_t kSumBlock = 128;
 // Sums down the rows add this many in order, then this many of those sums, then these: short chains, small errors.
+// (reduce_outer has shorter runs of its own.)
 inline constexpr size_t kColumnBlock = 16;
 
 }  // namespace strata

@@ -26,6 +26,7 @@ TEST(Concat, AgreesWithTheReferenceAlongEveryDim) {
           sample.lists[0].push_back(RandomTensor(sample, dtype, {sizes[0], sizes[1], sizes[2]}, random, true));
         }
         const Outputs want = RunSample(kOp, sample, {.row = "ref"});
+        EXPECT_EQ(CheckAll(kOp, sample), "") << dim;
         for (const int threads : {1, 2, 7}) {
           EXPECT_EQ(RunSample(kOp, sample, {.threads = threads}).memory, want.memory) << dim << " " << threads;
         }
