@@ -149,6 +149,30 @@ TEST(Invoke, ChecksIndicesAndOffsets) {
   EXPECT_EQ(Invoke(kPoolOp, {}, pool, kNoBind).message(), "strata::pool: cu_seqlens has shape [0], wanted [B+1]");
 }
 
+Status OddIds(const Call& call) {
+  for (int64_t i = 0; i < call.inputs[1].numel(); ++i) {
+    const int64_t id = call.inputs[1].In<int64_t>()[i];
+    if (id % 2 == 0) return InvalidArgument("ids has " + std::to_string(id) + ", wanted an odd number");
+  }
+  return {};
+}
+
+TEST(Invoke, AnOperatorsOwnCheckOfValuesComesAfterTheSchemas) {
+  constexpr OpDef op = {.schema = &kPick, .variants = kNoRows, .check_values = OddIds};
+  float x[20];
+  int64_t ids[] = {1, 4, 5};
+  Call call(kPick);
+  call.inputs[0] = MakeView(x, DType::kF32, {5, 2});
+  call.inputs[1] = MakeView(ids, DType::kI64, {3});
+  EXPECT_NE(Invoke(op, {}, call, kNoBind).message().find("ids has 5 at position 2"), std::string::npos);
+  ids[2] = 3;
+  EXPECT_EQ(Invoke(op, {}, call, kNoBind).message(), "strata::pick: ids has 4, wanted an odd number");
+  ids[1] = 3;
+  EXPECT_TRUE(Invoke(op, {}, call, kNoBind).ok());
+  call.inputs[1].data = nullptr;  // of a plan that is being loaded
+  EXPECT_TRUE(Infer(op, call).ok());
+}
+
 TEST(Infer, RefusesImpossibleOutputs) {
   Call call(kPool);
   int64_t offsets[] = {0, 2, 5};

@@ -242,9 +242,7 @@ Status Infer(const OpDef& op, Call& call) {
     STRATA_RETURN_IF_ERROR(FillOutput(bound, schema.outputs[at], call.outputs[at]));
     ++call.num_outputs;
   }
-  if (op.infer == nullptr) return {};
-  const Status status = op.infer(call);
-  return status.ok() ? status : Status{status.code(), "strata::" + std::string(schema.name) + ": " + status.message()};
+  return op.infer == nullptr ? Status() : InOp(schema, op.infer(call));
 }
 
 }  // namespace strata

@@ -42,7 +42,8 @@ Status CheckOffsets(const OpSchema& schema, const ArgSpec& arg, const TensorView
   return {};
 }
 
-Status CheckValues(const OpSchema& schema, const Call& call) {
+Status CheckValues(const OpDef& op, const Call& call) {
+  const OpSchema& schema = *op.schema;
   for (int i = 0; i < schema.num_inputs; ++i) {
     const ArgSpec& arg = schema.inputs[static_cast<size_t>(i)];
     const TensorView& view = call.inputs[static_cast<size_t>(i)];
@@ -57,7 +58,7 @@ Status CheckValues(const OpSchema& schema, const Call& call) {
                                     : CheckOffsets<int64_t>(schema, arg, view, bound));
     }
   }
-  return {};
+  return op.check_values == nullptr ? Status() : InOp(schema, op.check_values(call));
 }
 
 Status NoRow(const OpSchema& schema, const OpContext& context, const Call& call) {
@@ -97,7 +98,7 @@ Status Invoke(const OpDef& op, const OpContext& context, Call& call, FunctionRef
   STRATA_RETURN_IF_ERROR(Infer(op, call));
   const Variant* row = SelectVariant(op, context, call);
   if (row == nullptr) return NoRow(schema, context, call);
-  if (context.device == DeviceType::kCpu) STRATA_RETURN_IF_ERROR(CheckValues(schema, call));
+  if (context.device == DeviceType::kCpu) STRATA_RETURN_IF_ERROR(CheckValues(op, call));
   STRATA_RETURN_IF_ERROR(bind(call));
   for (int i = 0; i < call.num_outputs; ++i) {
     const TensorView& out = call.outputs[static_cast<size_t>(i)];

@@ -49,9 +49,12 @@ struct OpDef {
   std::span<const Variant> variants;
   Prepare prepare = {};
   // Runs after Infer's own checks, for what the schema cannot say: checks attributes, sets the outputs (of a list, with
-  // Call::num_outputs). An error is complete but for the "strata::<op>: " at its front. Tensors may have no data, and
-  // what they hold is not checked yet.
+  // Call::num_outputs). An error is complete but for the "strata::<op>: " at its front. Reads no data: tensors of a
+  // plan that is being loaded have none.
   Status (*infer)(Call& call) = nullptr;
+  // Checks what the schema cannot say of the values of arguments. Runs in Invoke on a CPU, after the schema's own
+  // checks of offsets and indices, before anything is written; errors as infer's.
+  Status (*check_values)(const Call& call) = nullptr;
 };
 
 }  // namespace strata

@@ -138,6 +138,11 @@ std::string CanonicalText(const OpSchema& schema) {
          ")" + (schema.num_size_rules > 0 ? " where " + SizeRules(schema) : "");
 }
 
+Status InOp(const OpSchema& schema, const Status& status) {
+  if (status.ok()) return status;
+  return {status.code(), "strata::" + std::string(schema.name) + ": " + status.message()};
+}
+
 std::string SchemaHash(const OpSchema& schema) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (const char c : CanonicalText(schema)) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;

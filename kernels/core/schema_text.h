@@ -23,6 +23,9 @@ std::string CanonicalText(const OpSchema& schema);
 // 16 hex digits of the 64-bit FNV-1a hash of CanonicalText. It tells schemas apart; it is no signature.
 std::string SchemaHash(const OpSchema& schema);
 
+// `status` with "strata::<op>: " before an error's words.
+Status InOp(const OpSchema& schema, const Status& status);
+
 // The schema and the rows of an op as one JSON object (read by strata/ops/_schema.py).
 std::string SchemaJson(const OpDef& op);
 

@@ -1,6 +1,7 @@
 // What holds for every call of every operator: each function checks one sample, and gives "" or what is wrong.
 // kernels/testing/conformance_test.cc runs them on random calls made from the schemas. An operator whose calls cannot
-// be made from its schema alone (a text attribute, an OpDef::infer) makes its own and runs CheckAll in its own test.
+// be made from its schema alone (a text attribute, an OpDef::infer or check_values) makes its own and runs CheckAll in
+// its own test.
 //
 //   EXPECT_EQ(CheckAll(op, sample), "");
 #pragma once

@@ -160,8 +160,9 @@ void CopyDense(const TensorView& from, const TensorView& to) {
 
 bool Drawable(const OpDef& op) {
   const auto& attrs = op.schema->attrs;
-  return op.infer == nullptr && std::none_of(attrs.begin(), attrs.begin() + op.schema->num_attrs,
-                                             [](const AttrSpec& attr) { return attr.kind == AttrKind::kText; });
+  return op.infer == nullptr && op.check_values == nullptr &&
+         std::none_of(attrs.begin(), attrs.begin() + op.schema->num_attrs,
+                      [](const AttrSpec& attr) { return attr.kind == AttrKind::kText; });
 }
 
 bool TakesDType(const OpDef& op, DType dtype) {

@@ -15,8 +15,8 @@
 
 namespace strata {
 
-// True where calls can be made from the schema alone: no attribute is a text and nothing is left to OpDef::infer. The
-// tests of other operators make their own and run CheckAll (conformance.h).
+// True where calls can be made from the schema alone: no attribute is a text and nothing is left to OpDef::infer
+// or check_values. The tests of other operators make their own and run CheckAll (conformance.h).
 bool Drawable(const OpDef& op);
 
 // Whether the schema takes the dtype for its letter T; of an operator without one, whether it is float32, so that a

@@ -7,17 +7,15 @@
 namespace strata {
 namespace {
 
-// Every new row has a place in its sequence's blocks. (Offsets and tables themselves are checked after this.)
-Status CheckLengths(Call& call) {
+// Every new row has a place in its sequence's blocks.
+Status CheckLengths(const Call& call) {
   const TensorView &cu_seqlens = call.inputs[4], &tables = call.inputs[5], &lengths = call.inputs[6];
   const int64_t block = call.inputs[0].size(1);
-  if (cu_seqlens.data == nullptr || lengths.data == nullptr) return {};  // a plan's, which has none yet
   for (int64_t b = 0; b < lengths.size(0); ++b) {
-    const int64_t begin = OffsetAt(cu_seqlens, b), end = OffsetAt(cu_seqlens, b + 1), keys = OffsetAt(lengths, b);
-    if (begin < 0 || end < begin) return {};  // CheckValues has the words for it
-    if (keys >= end - begin && (keys == 0 || (keys - 1) / block < tables.size(1))) continue;
+    const int64_t rows = OffsetAt(cu_seqlens, b + 1) - OffsetAt(cu_seqlens, b), keys = OffsetAt(lengths, b);
+    if (keys >= rows && (keys == 0 || (keys - 1) / block < tables.size(1))) continue;
     return InvalidArgument("context_lens has " + std::to_string(keys) + " at position " + std::to_string(b) +
-                           ", wanted " + std::to_string(end - begin) + " (the sequence's new rows) to " +
+                           ", wanted " + std::to_string(rows) + " (the sequence's new rows) to " +
                            std::to_string(tables.size(1) * block) + " (what its blocks hold)");
   }
   return {};
@@ -31,7 +29,7 @@ constexpr Variant kRows[] = {
 }  // namespace
 
 namespace ops::append_kv {
-constinit const std::array<OpDef, 1> kOps = {{{.schema = &kAppendKv, .variants = kRows, .infer = CheckLengths}}};
+constinit const std::array<OpDef, 1> kOps = {{{.schema = &kAppendKv, .variants = kRows, .check_values = CheckLengths}}};
 }  // namespace ops::append_kv
 
 }  // namespace strata
