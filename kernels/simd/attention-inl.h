@@ -4,7 +4,7 @@
 //
 //   AttentionFold<float> fold{...};
 //   fold.Begin(space, width, query_rows, scale, count);
-//   fold.Run<false, float>(key_rows, value_rows, no_bias_rows, {});
+//   fold.Run<float>(key_rows, value_rows, /*biased=*/false, no_bias_rows, {});
 //   fold.Finish([&](size_t row) { return y + ...; }, [&](size_t row, float lse) { ... });
 #if defined(STRATA_KERNELS_SIMD_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_SIMD_ATTENTION_INL_H_
@@ -282,8 +282,9 @@ struct AttentionFold {
 
   // key_rows, value_rows: where the run's keys and values lie, as HeadRows; bias_rows(row): a row's biases by key.
   // `after`: what is read after the last block.
-  template <bool kBias, class T, class KeyRows, class ValueRows, class BiasRows>
-  void Run(const KeyRows& key_rows, const ValueRows& value_rows, const BiasRows& bias_rows, const Stretches& after) {
+  template <class T, class KeyRows, class ValueRows, class BiasRows>
+  void Run(const KeyRows& key_rows, const ValueRows& value_rows, bool biased, const BiasRows& bias_rows,
+           const Stretches& after) {
     const size_t begin = static_cast<size_t>(window.First(static_cast<int64_t>(Query(0))));
     const size_t end = static_cast<size_t>(window.End(static_cast<int64_t>(Query(rows - 1))));
     for (size_t block = begin / kAttentionKeys * kAttentionKeys; block < end; block += kAttentionKeys) {
@@ -303,7 +304,7 @@ struct AttentionFold {
         Seen<F> seen;
         if (!See(panel, block, keys, &seen)) continue;
         Score(panel, keys, seen, ahead);
-        if constexpr (kBias) {
+        if (biased) {
           const auto from = [&](size_t r) { return bias_rows(first_row + panel + r) + block; };
           AddBias(from, std::min(kPanel<F>, rows - panel), keys);
         }
@@ -349,7 +350,7 @@ struct AttentionFold {
   template <class BiasRows>
   void AddBias(const BiasRows& rows_of_bias, size_t count, size_t keys) {
     const hn::ScalableTag<F> d;
-    PackColumns<kPanel<F>>(rows_of_bias, 0, count, keys, bias);
+    PackColumnsOf<kPanel<F>>(rows_of_bias, 0, count, keys, bias);
     const auto log2e = hn::Set(d, Exp2Constants<F>::kLog2E);
     for (size_t i = 0; i < keys * kPanel<F>; i += hn::Lanes(d)) {
       hn::Store(hn::MulAdd(hn::Load(d, bias + i), log2e, hn::Load(d, scores + i)), d, scores + i);

@@ -6,7 +6,7 @@
 //
 //   AttentionSquares<float> squares{...};
 //   squares.Begin(space, key_rows, value_rows);
-//   for every head of the group: squares.Run<false>(query_rows, grad_y_rows, ...);
+//   for every head of the group: squares.Run(query_rows, grad_y_rows, ...);
 //   squares.PutKeys(...);
 #if defined(STRATA_KERNELS_SIMD_ATTENTION_BACKWARD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_SIMD_ATTENTION_BACKWARD_INL_H_
@@ -82,30 +82,24 @@ struct AttentionSquares {
   }
 
   // One head's queries and the gradients of their results; lse_of(i), grad_lse_of(i) of query i; bias_rows(i): its
-  // biases, unless kNoBias; put_bias(i, key, count, gradients): of one query; out_rows(i) takes its gradient.
-  template <bool kBias, class Q, class LseOf, class GradLseOf, class BiasRows, class PutBias, class Out>
-  void Run(const Q& query_rows, const Q& grad_y_rows, const LseOf& lse_of, const GradLseOf& grad_lse_of,
+  // biases, where `biased`; put_bias(i, key, count, gradients): of one query; out_rows(i) takes its gradient.
+  template <class Q, class LseOf, class GradLseOf, class BiasRows, class PutBias, class Out>
+  void Run(const Q& query_rows, const Q& grad_y_rows, const LseOf& lse_of, const GradLseOf& grad_lse_of, bool biased,
            const BiasRows& bias_rows, const PutBias& put_bias, const Out& out_rows) {
     for (size_t query = 0; query < queries; query += kSide) {
       const size_t rows = std::min(kSide, queries - query);
       TakeQueries(query_rows, grad_y_rows, query, rows, lse_of);
       ForEachBlock(query, rows, [&](size_t key, size_t columns) {
-        if constexpr (kBias) {
-          const auto from = [&](size_t i) { return bias_rows(query + i) + key; };
-          for (size_t i = 0; i < rows; i += kPanel<F>) {
-            PackColumns<kPanel<F>>(from, i, std::min(kPanel<F>, rows - i), columns, p + key * kSide);
-            for (size_t j = 0; j < columns; ++j) {
-              std::copy_n(p + key * kSide + j * kPanel<F>, kPanel<F>, bias + j * kSide + i);
-            }
-          }
-        }
+        if (biased) TakeBiases([&](size_t i) { return bias_rows(query + i) + key; }, rows, columns, p + key * kSide);
         Products(rows, key, columns);
-        EachSeen(query, key, columns, [&](auto masked) { Weigh<kBias, masked()>(query, rows, key, columns); });
+        EachSeen(query, key, columns, [&](auto masked) {
+          biased ? Weigh<true, masked()>(query, rows, key, columns) : Weigh<false, masked()>(query, rows, key, columns);
+        });
       });
       Normalize(query, rows, grad_lse_of);
       ForEachBlock(query, rows, [&](size_t key, size_t columns) {
         EachSeen(query, key, columns, [&](auto masked) { Pull<masked()>(query, rows, key, columns); });
-        if constexpr (kBias) PutBiases(query, rows, key, columns, put_bias);
+        if (biased) PutBiases(query, rows, key, columns, put_bias);
         Accumulate(rows, key, columns);
       });
       Put(
@@ -175,6 +169,15 @@ struct AttentionSquares {
       // A query that sees nothing, or none at all: every weight is zero.
       const F value = i < rows ? lse_of(query + i) : -kInfinity;
       power[i] = value == -kInfinity ? kInfinity : std::rint(value * Exp2Constants<F>::kLog2E);
+    }
+  }
+
+  // A square's biases, rows by key. Works in `space`.
+  template <class BiasRows>
+  void TakeBiases(const BiasRows& bias_rows, size_t rows, size_t columns, F* space) const {
+    for (size_t i = 0; i < rows; i += kPanel<F>) {
+      PackColumnsOf<kPanel<F>>(bias_rows, i, rows - i, columns, space);
+      for (size_t j = 0; j < columns; ++j) std::copy_n(space + j * kPanel<F>, kPanel<F>, bias + j * kSide + i);
     }
   }
 

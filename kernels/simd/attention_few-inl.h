@@ -4,7 +4,7 @@
 //
 //   FewRows<float> few{.window = window, .group = 4, .rows = 4, .width = 128, .heads = 8};
 //   few.Begin(space, query_row, scale);
-//   few.Block<false>(block, at, no_bias, part_of);  // a block of keys
+//   few.Block(block, at, /*biased=*/false, no_bias, part_of);  // a block of keys
 //   JoinParts(few, blocks, part_at, space, y_row, put_lse);  // one head
 #if defined(STRATA_KERNELS_SIMD_ATTENTION_FEW_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_SIMD_ATTENTION_FEW_INL_H_
@@ -190,8 +190,8 @@ struct FewRows {
   }
 
   // The keys from `block` on; bias_row(head, r): a row's biases from key `block` on; part_of(head).
-  template <bool kBias, class T, class BiasRow, class PartOf>
-  void Block(size_t block, const BlockRows<T>& at, const BiasRow& bias_row, const PartOf& part_of) const {
+  template <class T, class BiasRow, class PartOf>
+  void Block(size_t block, const BlockRows<T>& at, bool biased, const BiasRow& bias_row, const PartOf& part_of) const {
     size_t first[kAttentionFewRows], end[kAttentionFewRows];
     const size_t keys = at.keys.count;
     for (size_t r = 0; r < rows; ++r) See(r, block, keys, &first[r], &end[r]);
@@ -207,7 +207,7 @@ struct FewRows {
       for (size_t r = 0; r < rows; ++r) {
         if (first[r] >= end[r]) continue;
         F* row = Scores(h, r);
-        if constexpr (kBias) AddBias(bias_row(h, r), first[r], end[r], row);
+        if (biased) AddBias(bias_row(h, r), first[r], end[r], row);
         WeighRow(first[r], end[r], row, part.max + r, part.sum + r);
       }
     }
@@ -239,11 +239,12 @@ struct FewRows {
   template <class T>
   void Score(const RowsOfHeads<T>& all, size_t head, size_t first, Ahead<T>& ahead) const {
     const size_t lines = (width * sizeof(T) + 127) / 128;
-    const auto key_row = [&](size_t j) HWY_ATTR {
+    const size_t count = std::min(kPanel<F>, all.count - first);
+    const T* rows_at[kPanel<F>];
+    for (size_t j = 0; j < count; ++j) rows_at[j] = all(first + j, head);
+    PackColumns<kPanel<F>>(rows_at, count, width, panel, [&]() HWY_ATTR {
       for (size_t i = 0; i < lines; ++i) ahead.Next();
-      return all(j, head);
-    };
-    PackColumns<kPanel<F>>(key_row, first, std::min(kPanel<F>, all.count - first), width, panel);
+    });
     const auto next = [&]() HWY_ATTR { ahead.Next(); };
     ForEachHeight(rows, [&](auto height, size_t r) {
       Dots<height()>(q + (head * rows + r) * width, panel, width, Scores(head, r) + first, kAttentionKeys, next);

@@ -1,7 +1,7 @@
 // The pieces of attention that know nothing of attention: packing rows into panels, tiles of a product, 2^x. Included
 // once per SIMD target. The order of sums: docs/design/numerics.md.
 //
-//   PackColumns(rows, first, 12, width, left);           // 12 rows, one below the other, as a tile's left side
+//   PackColumnsOf<12>(rows, first, 12, width, left);     // 12 rows, one below the other, as a tile's left side
 //   Tile<12, 1>(left, 12, panel, kPanel<F>, width, Into::kSet, c, kPanel<F>);
 #if defined(STRATA_KERNELS_SIMD_ATTENTION_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_SIMD_ATTENTION_TILE_INL_H_
@@ -200,10 +200,10 @@ HWY_INLINE void PackOctet(const BF16* const (&rows)[8], size_t column, float* ou
 }
 
 // kSide columns of `out` from as many rows.
-template <size_t kWidth, size_t kSide, class Rows, class F>
-HWY_INLINE void PackRun(const Rows& rows, size_t first, size_t width, F* out) {
-  decltype(rows(0)) at[kSide];
-  for (size_t j = 0; j < kSide; ++j) at[j] = rows(first + j);
+template <size_t kWidth, size_t kSide, class T, class F, class Hook>
+HWY_INLINE void PackRun(const T* const* rows, size_t width, F* out, const Hook& hook) {
+  const T* at[kSide];
+  for (size_t j = 0; j < kSide; ++j) at[j] = rows[j], hook();
   size_t k = 0;
   for (; k + kSide <= width; k += kSide) {
     if constexpr (kSide == 8) {
@@ -217,37 +217,46 @@ HWY_INLINE void PackRun(const Rows& rows, size_t first, size_t width, F* out) {
   }
 }
 
-// out[k * kWidth + i] = rows(first + i)[k], widened; zeros where i >= count.
-template <size_t kWidth, class Rows, class F>
-HWY_NOINLINE void PackColumns(const Rows& rows, size_t first, size_t count, size_t width, F* out) {
+// out[k * kWidth + i] = rows[i][k], widened; zeros where i >= count. Calls hook() once a row. REQUIRES: count <=
+// kWidth. Compiled once for all callers: they say where rows lie by pointers.
+template <size_t kWidth, class T, class F, class Hook = NoHook>
+HWY_NOINLINE void PackColumns(const T* const* rows, size_t count, size_t width, F* out, const Hook& hook = {}) {
   constexpr size_t kSquare = 16 / sizeof(F);
-  const size_t all = std::min(count, kWidth);
   size_t i = 0;
   if constexpr (kWidth >= 8 && std::is_same_v<F, float> && hn::MaxLanes(hn::CappedTag<F, 8>()) == 8) {
-    for (; i + 8 <= all; i += 8) PackRun<kWidth, 8>(rows, first + i, width, out + i);
+    for (; i + 8 <= count; i += 8) PackRun<kWidth, 8>(rows + i, width, out + i, hook);
   }
-  for (; i + kSquare <= all; i += kSquare) PackRun<kWidth, kSquare>(rows, first + i, width, out + i);
-  for (; i < all; ++i) {
-    const auto* row = rows(first + i);
-    for (size_t k = 0; k < width; ++k) out[k * kWidth + i] = static_cast<F>(ToDouble(row[k]));
+  for (; i + kSquare <= count; i += kSquare) PackRun<kWidth, kSquare>(rows + i, width, out + i, hook);
+  for (; i < count; ++i) {
+    for (size_t k = 0; k < width; ++k) out[k * kWidth + i] = static_cast<F>(ToDouble(rows[i][k]));
+    hook();
   }
   for (; i < kWidth; ++i) {
     for (size_t k = 0; k < width; ++k) out[k * kWidth + i] = F(0);
   }
 }
+// The same of rows(first), rows(first + 1), ..., of which there may be more than kWidth.
+template <size_t kWidth, class Rows, class F>
+HWY_INLINE void PackColumnsOf(const Rows& rows, size_t first, size_t count, size_t width, F* out) {
+  decltype(rows(0)) at[kWidth];
+  const size_t all = std::min(count, kWidth);
+  for (size_t i = 0; i < all; ++i) at[i] = rows(first + i);
+  PackColumns<kWidth>(at, all, width, out);
+}
 
 // The left side of tiles: [tile][k][row of the tile].
 template <class Rows, class F>
 void PackLeft(const Rows& rows, size_t first, size_t count, size_t width, F* out) {
-  ForEachHeight(
-      count, [&](auto height, size_t r) { PackColumns<height()>(rows, first + r, height(), width, out + r * width); });
+  ForEachHeight(count, [&](auto height, size_t r) {
+    PackColumnsOf<height()>(rows, first + r, height(), width, out + r * width);
+  });
 }
 
 // The right side: [panel of rows][k][row of the panel].
 template <class Rows, class F>
 void PackRight(const Rows& rows, size_t first, size_t count, size_t width, F* out) {
   for (size_t i = 0; i < count; i += kPanel<F>) {
-    PackColumns<kPanel<F>>(rows, first + i, std::min(kPanel<F>, count - i), width, out + i * width);
+    PackColumnsOf<kPanel<F>>(rows, first + i, count - i, width, out + i * width);
   }
 }
 

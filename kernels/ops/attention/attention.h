@@ -73,6 +73,11 @@ void AttentionRef(const OpContext&, const TensorView& q, const TensorView& k, co
 void AttentionCpu(const OpContext&, const TensorView& q, const TensorView& k, const TensorView& v,
                   const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias, double scale,
                   bool causal, int64_t window_left, int64_t window_right, const TensorView& y, const TensorView& lse);
+// Its part for runs of few queries.
+void AttentionFewCpu(const OpContext&, const TensorView& q, const TensorView& k, const TensorView& v,
+                     const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias, double scale,
+                     bool causal, int64_t window_left, int64_t window_right, const TensorView& y,
+                     const TensorView& lse);
 
 void AttentionBackwardRef(const OpContext&, const TensorView& grad_y, const TensorView& grad_lse, const TensorView& q,
                           const TensorView& k, const TensorView& v, const TensorView& lse, const TensorView& cu_seqlens,

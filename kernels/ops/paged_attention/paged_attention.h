@@ -49,6 +49,10 @@ void PagedAttentionRef(const OpContext&, const TensorView& q, const TensorView& 
 void PagedAttentionCpu(const OpContext&, const TensorView& q, const TensorView& k_cache, const TensorView& v_cache,
                        const TensorView& cu_seqlens, const TensorView& block_tables, const TensorView& context_lens,
                        double scale, bool causal, int64_t window_left, const TensorView& y);
+// Its part for sequences of few queries.
+void PagedAttentionFewCpu(const OpContext&, const TensorView& q, const TensorView& k_cache, const TensorView& v_cache,
+                          const TensorView& cu_seqlens, const TensorView& block_tables, const TensorView& context_lens,
+                          double scale, bool causal, int64_t window_left, const TensorView& y);
 
 namespace ops::paged_attention {
 extern const std::array<OpDef, 1> kOps;
