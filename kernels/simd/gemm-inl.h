@@ -28,6 +28,7 @@
 #include "kernels/simd/gemm_narrow-inl.h"
 #include "kernels/simd/gemm_plan.h"
 #include "kernels/simd/gemm_rows-inl.h"
+#include "kernels/simd/gemm_tile-inl.h"
 #include "kernels/simd/pack-inl.h"
 #include "kernels/simd/row-inl.h"
 
@@ -42,118 +43,6 @@ struct Matrix {
   const T* data;
   size_t row_stride, column_stride;
 };
-
-// Accumulators of a tile: two vectors a row in 12 rows where there are 32 registers, in 6 where there are 16.
-inline constexpr size_t kTileRows = HWY_TARGET == HWY_AVX2 ? 6 : 12;
-inline constexpr size_t kTileVectors = 2;
-
-// Memory that is wanted soon: `bytes` more of it are asked for at every step of k.
-struct Ahead {
-  const std::byte* at = nullptr;
-  size_t bytes = 0;
-};
-
-// c[r, :] = (start ? 0 : c[r, :]) + sum over k of a[r, k] * b[k, :], kRows rows of two vectors, where a[r, k] is
-// a[r * kRowStep + k * kStep], rows of b are kPanel apart and rows of c `stride`. With kBlockSum the chain starts from
-// zero and its result is added to c; otherwise the chain goes on from c.
-template <size_t kRows, size_t kRowStep, size_t kStep, size_t kPanel, bool kBlockSum, class D, class F>
-HWY_INLINE void TilePass(D d, const F* HWY_RESTRICT a, const F* HWY_RESTRICT b, size_t steps, bool start,
-                         F* HWY_RESTRICT c, size_t stride, Ahead ahead = {}) {
-  constexpr size_t kLanes = hn::MaxLanes(D());
-  // A few rows wait for memory, so that they call further ahead, for both lines of a step.
-  constexpr size_t kAhead = (kRows <= kFewRows ? 32 : 8) * kPanel;
-  hn::Vec<D> acc[kRows][kTileVectors];
-  STRATA_UNROLL
-  for (size_t r = 0; r < kRows; ++r) {
-    STRATA_UNROLL
-    for (size_t v = 0; v < kTileVectors; ++v) {
-      acc[r][v] = kBlockSum || start ? hn::Zero(d) : hn::LoadU(d, c + r * stride + v * kLanes);
-    }
-  }
-  for (size_t k = 0; k < steps; ++k) {
-    hwy::Prefetch(b + kAhead);
-    if (kRows <= kFewRows) hwy::Prefetch(b + kAhead + kPanel / 2);
-    if (kBlockSum && kRows > 4) hwy::Prefetch(ahead.at + k * ahead.bytes);
-    const auto b0 = hn::LoadU(d, b), b1 = hn::LoadU(d, b + kLanes);
-    STRATA_UNROLL
-    for (size_t r = 0; r < kRows; ++r) {
-      const auto value = hn::Set(d, a[r * kRowStep]);
-      acc[r][0] = hn::MulAdd(value, b0, acc[r][0]);
-      acc[r][1] = hn::MulAdd(value, b1, acc[r][1]);
-    }
-    a += kStep;
-    b += kPanel;
-  }
-  STRATA_UNROLL
-  for (size_t r = 0; r < kRows; ++r) {
-    STRATA_UNROLL
-    for (size_t v = 0; v < kTileVectors; ++v) {
-      F* at = c + r * stride + v * kLanes;
-      if (kBlockSum && !start) acc[r][v] = hn::Add(hn::LoadU(d, at), acc[r][v]);
-      hn::StoreU(acc[r][v], d, at);
-    }
-  }
-}
-
-// Passes over k that a panel takes.
-template <class F>
-inline constexpr size_t kPanelPasses = kPanelBytes / sizeof(F) / (kTileVectors * hn::MaxLanes(hn::ScalableTag<F>()));
-
-// A whole panel's width.
-template <size_t kRows, size_t kRowStep, size_t kStep, bool kBlockSum, class D, class F>
-HWY_INLINE void TilePanel(D d, const F* a, const F* b, size_t steps, bool start, F* c,
-                          size_t stride = kPanelBytes / sizeof(F), Ahead ahead = {}) {
-  constexpr size_t kPass = kTileVectors * hn::MaxLanes(D()), kPanel = kPanelBytes / sizeof(F);
-  for (size_t half = 0; half < kPanel; half += kPass) {
-    TilePass<kRows, kRowStep, kStep, kPanel, kBlockSum>(d, a, b + half, steps, start, c + half, stride, ahead);
-    ahead.at += steps * ahead.bytes;
-  }
-}
-
-constexpr size_t TallestTile(size_t tile_rows) { return tile_rows > 8 ? kTileRows : kTileRows > 8 ? 8 : 4; }
-
-// Calls tile(std::integral_constant<size_t, kRows>, row) for tiles that cover [0, rows), the tallest first.
-template <class Tile>
-HWY_INLINE void ForEachTile(size_t rows, size_t tile_rows, Tile tile) {
-  size_t r = 0;
-  for (; TallestTile(tile_rows) == kTileRows && r + kTileRows <= rows; r += kTileRows) {
-    tile(std::integral_constant<size_t, kTileRows>(), r);
-  }
-  for (; kTileRows > 8 && r + 8 <= rows; r += 8) tile(std::integral_constant<size_t, 8>(), r);
-  for (; r + 4 <= rows; r += 4) tile(std::integral_constant<size_t, 4>(), r);
-  if (r + 2 <= rows) tile(std::integral_constant<size_t, 2>(), r), r += 2;
-  if (r < rows) tile(std::integral_constant<size_t, 1>(), r);
-}
-
-// The sums of one tile over k steps; with `start` from zero, else added to what is there. `a` is a panel of kRows rows,
-// `b` one of columns; rows of sums are `stride` apart.
-template <size_t kRows, class F>
-HWY_NOINLINE void GemmTile(const F* a, const F* b, size_t k, bool start, F* sums,
-                           size_t stride = kPanelBytes / sizeof(F), Ahead ahead = {}) {
-  const hn::ScalableTag<F> d;
-  constexpr size_t kPanel = kPanelBytes / sizeof(F);
-  if (ahead.at == nullptr) ahead.at = reinterpret_cast<const std::byte*>(b);
-  size_t block = 0;
-  do {  // once for k == 0, too: an empty sum is zero
-    TilePanel<kRows, 1, kRows, true>(d, a + block * kRows, b + block * kPanel, std::min(kSumBlock, k - block),
-                                     start && block == 0, sums, stride, ahead);
-    ahead.at += std::min(kSumBlock, k - block) * kPanelPasses<F> * ahead.bytes;
-    block += kSumBlock;
-  } while (block < k);
-}
-
-// Not part of GemmTile: an epilogue is long, and there are five heights of tiles.
-template <class F, class Epilogue>
-HWY_NOINLINE void FinishTile(const F* sums, size_t stride, size_t rows, size_t columns, size_t row, size_t column,
-                             const Epilogue& epilogue) {
-  const hn::ScalableTag<F> d;
-  constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<F>());
-  for (size_t r = 0; r < rows; ++r) {
-    for (size_t i = 0; i < columns; i += kLanes) {
-      epilogue(d, row + r, column + i, hn::LoadU(d, sums + r * stride + i), columns - i);
-    }
-  }
-}
 
 // Where sums over the first blocks of k wait for the rest: element [first_row, first_column] is at `data`.
 template <class F>
@@ -184,7 +73,7 @@ struct Partial {
 // One product: what its parts share.
 template <class F, class TA, class TB, class Epilogue>
 struct GemmJob {
-  static constexpr size_t kPanel = kPanelBytes / sizeof(F);
+  static constexpr size_t kPanel = kPanelBytes / sizeof(F), kLine = 64;
 
   GemmPlan plan;
   GemmShape shape;
@@ -203,33 +92,77 @@ struct GemmJob {
                       Columns(panel), steps, out);
   }
 
-  // Rows [group, group + rows) by one panel over `steps` steps of k from `first`. `next` is the panel that follows: it
-  // comes from memory while this one's tiles are computed.
-  void Tiles(const F* rows_packed, const F* piece, size_t group, size_t rows, size_t panel, size_t first, size_t steps,
-             Partial<F> waiting, const F* next) const {
-    const size_t columns = Columns(panel), column = panel * kPanel;
-    const bool begin = first == 0 && !more, last = first + steps >= shape.k;
-    const size_t tiles = std::max<size_t>(1, rows / TallestTile(plan.tile_rows));
-    Ahead ahead{reinterpret_cast<const std::byte*>(next), kPanelBytes / (tiles * kPanelPasses<F>)};
-    ForEachTile(rows, plan.tile_rows, [&](auto tile, size_t r) HWY_ATTR {
+  // A group of A's rows by one panel of B over a block of k.
+  struct Turn {
+    const F *rows_packed, *piece;
+    size_t group, rows, panel, first, steps;
+    Partial<F> waiting;
+    const F* next;           // the panel that follows, or nullptr: it will be packed
+    size_t turns, of_turns;  // with these rows: done, and in all
+    size_t next_rows;        // that follow
+  };
+
+  void Tiles(const Turn& turn) const {
+    const size_t columns = Columns(turn.panel), column = turn.panel * kPanel;
+    const bool begin = turn.first == 0 && !more, last = turn.first + turn.steps >= shape.k;
+    const Partial<F>& waiting = turn.waiting;
+    size_t number = 0;
+    ForEachTile(turn.rows, plan.tile_rows, [&](auto tile, size_t r) HWY_ATTR {
+      const size_t row = turn.group + r;
       HWY_ALIGN F sums[tile() * kPanel];
-      if (waiting.data != nullptr) waiting.Call(group + r, column, tile());
-      // Sums that wait are added to where they lie, at the end of a block of k: until then they have come.
-      const bool direct = columns == kPanel && !(begin && last);
-      F* const to = direct ? waiting.At(group + r, column) : sums;
-      const size_t stride = direct ? waiting.stride : kPanel;
-      if (!begin && !direct) waiting.Load(group + r, column, tile(), columns, sums);
-      GemmTile<tile()>(rows_packed + r * steps, piece, steps, begin, to, stride, ahead);
-      ahead.at += steps * kPanelPasses<F> * ahead.bytes;
-      if (last) return FinishTile(to, stride, tile(), columns, group + r, column, epilogue);
-      if (!direct) waiting.Store(group + r, column, tile(), columns, sums);
+      if (waiting.data != nullptr) waiting.Call(row, column, tile());
+      const F* before = begin ? nullptr : sums;
+      size_t stride = kPanel;
+      if (!begin && columns == kPanel) {
+        before = waiting.At(row, column), stride = waiting.stride;
+      } else if (!begin) {
+        waiting.Load(row, column, tile(), columns, sums);
+      }
+      GemmTile<tile()>(turn.rows_packed + r * turn.steps, turn.piece, turn.steps, before, stride, sums,
+                       {AheadOfB(turn, number), AheadOfA(turn, number)});
+      ++number;
+      if (last) return FinishTile(sums, kPanel, tile(), columns, row, column, epilogue);
+      waiting.Store(row, column, tile(), columns, sums);
     });
   }
 
+  // What is asked for while a turn's tile is computed: packing alone would wait for memory, which rows that are far
+  // apart make slow.
+  Ahead AheadOfB(const Turn& turn, size_t tile) const {
+    constexpr size_t kPasses = kPanelPasses<F>, kLines = kPanel * sizeof(TB) / kLine;
+    if (turn.next != nullptr) {
+      const size_t tiles = std::max<size_t>(1, turn.rows / TallestTile(plan.tile_rows));
+      const size_t step = kPanelBytes / (tiles * kPasses), pass = turn.steps * step;
+      return {reinterpret_cast<const std::byte*>(turn.next) + tile * kPasses * pass, step, pass};
+    }
+    if (b.column_stride != 1 || tile * kPasses >= kLines || (turn.panel + 2) * kPanel > shape.n) return {};
+    const TB* const source = b.data + (turn.panel + 1) * kPanel + turn.first * b.row_stride;
+    return {reinterpret_cast<const std::byte*>(source) + tile * kPasses * kLine, b.row_stride * sizeof(TB), kLine};
+  }
+  // The group's last tiles ask for the next group, a row or a line's width of columns each.
+  Ahead AheadOfA(const Turn& turn, size_t tile) const {
+    const size_t group = turn.group + turn.rows, rows = std::min(turn.next_rows, plan.group_rows);
+    const size_t tiles = (turn.rows + TallestTile(plan.tile_rows) - 1) / TallestTile(plan.tile_rows);
+    const bool turned = a.row_stride == 1;
+    const size_t wanted = turned ? 1 + rows * sizeof(TA) / (kLine * kPanelPasses<F>) : rows;
+    const size_t all = turn.of_turns * tiles, at = turn.turns * tiles + tile + std::min(wanted, all);
+    if (rows == 0 || at < all) return {};
+    const auto* const source =
+        reinterpret_cast<const std::byte*>(a.data + group * a.row_stride + turn.first * a.column_stride);
+    if (turned) return {source + (at - all) * kPanelPasses<F> * kLine, a.column_stride * sizeof(TA), kLine};
+    return {source + (at - all) * a.row_stride * sizeof(TA), a.column_stride * sizeof(TA), 0};
+  }
+
   void PackRows(size_t group, size_t rows, size_t first, size_t steps, F* out) const {
-    ForEachTile(rows, plan.tile_rows, [&](auto tile, size_t r) HWY_ATTR {
-      PackPanel<tile()>(a.data + (group + r) * a.row_stride + first * a.column_stride, a.row_stride, a.column_stride,
-                        tile(), steps, out + r * steps);
+    const TA* const source = a.data + group * a.row_stride + first * a.column_stride;
+    size_t done = 0;
+    if (a.row_stride == 1 && TallestTile(plan.tile_rows) == kTileRows) {
+      done = rows / kTileRows * kTileRows;
+      PackStraight<kTileRows>(source, a.column_stride, done / kTileRows, steps, out);
+    }
+    ForEachTile(rows - done, plan.tile_rows, [&](auto tile, size_t r) HWY_ATTR {
+      PackPanel<tile()>(source + (done + r) * a.row_stride, a.row_stride, a.column_stride, tile(), steps,
+                        out + (done + r) * steps);
     });
   }
 
@@ -262,21 +195,18 @@ struct GemmJob {
       }
       for (size_t first = 0; first == 0 || first < shape.k; first += plan.block_steps) {
         const size_t steps = std::min(plan.block_steps, shape.k - first);
-        for (size_t q = p; packed == nullptr && !once && q < end; ++q) {
-          PackPiece(q, first, steps, pieces + (q - p) * kPanel * steps);
-        }
         for (size_t group = first_row; group < last_row; group += plan.group_rows) {
           const size_t rows = std::min(plan.group_rows, last_row - group);
           PackRows(group, rows, first, steps, rows_packed);
+          // The first group packs the panels, each when its turn comes.
+          const bool packs = packed == nullptr && group == first_row;
           for (size_t q = p; q < end; ++q) {
-            const F* piece = pieces + (once ? 0 : (q - p) * kPanel * steps);
-            if (packed != nullptr) {
-              piece = packed + q * kPanel * shape.k + first * kPanel;
-            } else if (once) {
-              PackPiece(q, first, steps, pieces);
-            }
-            const F* next = packed != nullptr ? piece + kPanel * shape.k : once ? piece : piece + kPanel * steps;
-            Tiles(rows_packed, piece, group, rows, q, first, steps, waiting, next);
+            F* const own = pieces + (once ? 0 : (q - p) * kPanel * steps);
+            if (packs) PackPiece(q, first, steps, own);
+            const F* const piece = packed != nullptr ? packed + q * kPanel * shape.k + first * kPanel : own;
+            const F* const next = piece + kPanel * (packed != nullptr ? shape.k : steps);
+            Tiles({rows_packed, piece, group, rows, q, first, steps, waiting, packs ? nullptr : next, q - p, end - p,
+                   last_row - group - rows});
           }
         }
       }
@@ -290,6 +220,7 @@ struct GemmJob {
     const size_t panels = (shape.n + kPanel - 1) / kPanel, last_panel = panels * (part + 1) / plan.column_parts;
     F* const row_space = reinterpret_cast<F*>(workspace);
     F* const piece_space = reinterpret_cast<F*>(workspace + plan.a_bytes);
+    const F* const zero = nullptr;
     PackPanel<kRows>(a.data, a.row_stride, a.column_stride, shape.m, shape.k, row_space);
     for (size_t p = panels * part / plan.column_parts; p < last_panel; ++p) {
       const size_t columns = Columns(p);
@@ -297,7 +228,7 @@ struct GemmJob {
       if (more) {
         partial.Load(0, p * kPanel, shape.m, columns, sums);
         PackPiece(p, 0, shape.k, piece_space);
-        GemmTile<kRows>(row_space, piece_space, shape.k, false, sums);
+        GemmTile<kRows, F>(row_space, piece_space, shape.k, sums, kPanel, sums);
       } else if (b.row_stride == 1) {
         // Rather than panels: those are one stream, which memory delivers slower than several rows side by side.
         for (size_t c = 0; c < columns; c += hn::MaxLanes(d)) {
@@ -305,13 +236,13 @@ struct GemmJob {
                             std::min(columns - c, hn::MaxLanes(d)), shape.k, sums + c, kPanel);
         }
       } else if (packed != nullptr) {
-        GemmTile<kRows>(row_space, packed + p * kPanel * shape.k, shape.k, true, sums);
+        GemmTile<kRows>(row_space, packed + p * kPanel * shape.k, shape.k, zero, kPanel, sums);
       } else if (b.column_stride == 1 && columns == kPanel) {
         DotRows<kRows, kPanel / hn::MaxLanes(d)>(d, row_space, b.data + p * kPanel, b.row_stride, shape.k, sums,
                                                  kPanel);
       } else {
         PackPiece(p, 0, shape.k, piece_space);
-        GemmTile<kRows>(row_space, piece_space, shape.k, true, sums);
+        GemmTile<kRows>(row_space, piece_space, shape.k, zero, kPanel, sums);
       }
       FinishTile(sums, kPanel, shape.m, columns, 0, p * kPanel, epilogue);
     }

@@ -52,7 +52,9 @@ GemmPlan PlanGemm(GemmShape shape, size_t element, GemmOptions options, int num_
     return plan;
   }
   Split(plan, shape, panel, options.packed, parts);
-  plan.block_steps = CeilDiv(CeilDiv(k, CeilDiv(k, options.blocks.most_steps)), kSteps) * kSteps;
+  // Where sums have to wait anyway, shorter blocks: larger groups of rows read B's panels fewer times.
+  const size_t most_steps = k > options.blocks.most_steps ? options.blocks.most_steps / 2 : options.blocks.most_steps;
+  plan.block_steps = CeilDiv(CeilDiv(k, CeilDiv(k, most_steps)), kSteps) * kSteps;
   const size_t steps = std::min(k, plan.block_steps);
   const size_t rows = CeilDiv(CeilDiv(shape.m, kGemmRowUnit), plan.row_parts) * kGemmRowUnit;
   const size_t part_panels = CeilDiv(panels, plan.column_parts);

@@ -30,7 +30,7 @@ constexpr bool ReadsPlain(GemmShape shape, size_t element) {
 struct GemmBlocks {
   size_t tile_rows = 12;                   // 12 or 8; 6 or 4 where there are 16 registers
   size_t group_bytes = size_t{384} << 10;  // A group of A's rows stays in the second-level cache beside a panel of B.
-  size_t most_steps = 2048;                // of k at a time: sums that wait for the rest cost loads and stores
+  size_t most_steps = 2048;                // of k in one go; a longer k goes in blocks of half of it or less
 };
 
 struct GemmOptions {

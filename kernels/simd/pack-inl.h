@@ -62,9 +62,55 @@ HWY_INLINE void PackTransposed(const T* source, size_t across, size_t count, siz
   }
 }
 
-// across == 1: `i` runs along the source's rows.
+// `kWidth` numbers that follow each other: as many at a time as a vector has, then half as many, ...
 template <size_t kWidth, class T, class F>
-HWY_INLINE void PackStraight(const T* source, size_t along, size_t count, size_t steps, F* out) {
+HWY_INLINE void CopyNumbers(const T* HWY_RESTRICT source, F* HWY_RESTRICT out) {
+  const hn::CappedTag<F, kWidth> d;
+  constexpr size_t kLanes = hn::MaxLanes(decltype(d)()), kWhole = kWidth / kLanes * kLanes;
+  STRATA_UNROLL
+  for (size_t i = 0; i < kWhole; i += kLanes) hn::StoreU(Read(d, source + i), d, out + i);
+  if constexpr (kWhole < kWidth) CopyNumbers<kWidth - kWhole>(source + kWhole, out + kWhole);
+}
+
+// How many rows ahead a source is asked for, into the second-level cache: its rows are far apart, where processors do
+// not follow by themselves.
+inline constexpr size_t kPackAhead = 16;
+
+// `bytes` of each of four rows of the source, `along` apart.
+template <class T>
+HWY_INLINE void CallFourRows(const T* source, size_t along, size_t bytes) {
+  for (size_t j = 0; j < 4; ++j) {
+    const auto* row = reinterpret_cast<const std::byte*>(source + j * along);
+    for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(row + line, /*rw=*/0, /*locality=*/2);
+    __builtin_prefetch(row + bytes - 1, /*rw=*/0, /*locality=*/2);
+  }
+}
+
+// across == 1: `i` runs along the source's rows. `panels` panels side by side, out[p * steps * kWidth + k * kWidth +
+// i], four steps of each at a time, so that their lines are written at once.
+template <size_t kWidth, class T, class F>
+HWY_NOINLINE void PackStraight(const T* source, size_t along, size_t panels, size_t steps, F* out) {
+  size_t k = 0;
+  for (; k + 4 <= steps; k += 4) {
+    if (k + kPackAhead + 4 <= steps)
+      CallFourRows(source + (k + kPackAhead) * along, along, panels * kWidth * sizeof(T));
+    for (size_t p = 0; p < panels; ++p) {
+      const T* from = source + k * along + p * kWidth;
+      F* to = out + (p * steps + k) * kWidth;
+      STRATA_UNROLL
+      for (size_t j = 0; j < 4; ++j) CopyNumbers<kWidth>(from + j * along, to + j * kWidth);
+    }
+  }
+  for (; k < steps; ++k) {
+    for (size_t p = 0; p < panels; ++p) {
+      CopyNumbers<kWidth>(source + k * along + p * kWidth, out + (p * steps + k) * kWidth);
+    }
+  }
+}
+
+// The same for a panel that is not full.
+template <size_t kWidth, class T, class F>
+HWY_INLINE void PackSome(const T* source, size_t along, size_t count, size_t steps, F* out) {
   const hn::CappedTag<F, kWidth> d;
   constexpr size_t kLanes = hn::MaxLanes(decltype(d)());
   for (size_t k = 0; k < steps; ++k) {
@@ -82,8 +128,10 @@ HWY_NOINLINE void PackPanel(const T* source, size_t across, size_t along, size_t
     for (size_t k = 0; k < steps; k += kBlock) {
       PackTransposed<kWidth>(source + k, across, count, std::min(kBlock, steps - k), out + k * kWidth);
     }
+  } else if (across == 1 && count == kWidth) {
+    PackStraight<kWidth>(source, along, /*panels=*/1, steps, out);
   } else if (across == 1) {
-    PackStraight<kWidth>(source, along, count, steps, out);
+    PackSome<kWidth>(source, along, count, steps, out);
   } else {
     for (size_t k = 0; k < steps; ++k) {
       for (size_t i = 0; i < count; ++i) {
