@@ -11,33 +11,21 @@
 
 #include <hwy/highway.h>
 
-#include <array>
-
 #include "kernels/core/activation.h"
 #include "kernels/simd/math-inl.h"
+#include "kernels/simd/normal-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
-// The normal distribution's Phi(x) = (1 + erf(x / sqrt(2))) / 2. In float32 Phi(-a) = e^-P(a), where P is a minimax fit
-// of -log(Phi(-a)) on [0, 6], weighted by max(Phi(-a), 0.01): one polynomial and one exp, half the work of an erf, and
-// better than 1 + erf, which cancels, where x is negative. Below -6 it is 0.
-inline constexpr std::array<float, 11> kNormalTail = {
-    3.57062184e-8f,  -9.00435111e-7f, 1.00398192e-5f, -6.33319796e-5f, 0.000218851987f, -3.45346125e-5f,
-    -0.00478950935f, 0.0363407097f,   0.318308383f,   0.797884703f,    0.693147182f};
+// The normal distribution's Phi(x) = (1 + erf(x / sqrt(2))) / 2.
 template <class D>
 HWY_INLINE hn::Vec<D> NormalCdf(D d, hn::Vec<D> x) {
-  using F = hn::TFromD<D>;
-  const auto one = hn::Set(d, F(1));
-  if constexpr (sizeof(F) == 4) {
-    const auto a = hn::Abs(x), top = hn::Set(d, 6.0f);
-    const auto tail = ExpNormal(d, hn::Neg(Polynomial<kNormalTail>(d, hn::Min(a, top))));
-    const auto lower = hn::IfThenElseZero(hn::Lt(a, top), tail);
-    const auto y = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), lower, hn::Sub(one, lower));
-    return hn::IfThenElse(hn::IsNaN(x), x, y);
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    return hn::IfThenElse(hn::IsNaN(x), x, OneSided<kNormalTail>(d, x));
   } else {
-    return hn::Mul(hn::Set(d, 0.5), hn::Add(one, Erf(d, hn::Mul(x, hn::Set(d, 0.70710678118654752440)))));
+    return hn::Mul(hn::Set(d, 0.5), hn::Add(hn::Set(d, 1.0), Erf(d, hn::Mul(x, hn::Set(d, 0.70710678118654752440)))));
   }
 }
 
@@ -45,26 +33,30 @@ HWY_INLINE hn::Vec<D> NormalCdf(D d, hn::Vec<D> x) {
 template <class D>
 HWY_INLINE hn::Vec<D> Sigmoid(D d, hn::Vec<D> x) {
   const auto one = hn::Set(d, hn::TFromD<D>(1));
-  return hn::Div(one, hn::Add(one, ExpToAdd(d, hn::Neg(x))));
+  return hn::Div(one, OnePlusExp(d, hn::Neg(x)));
 }
 
 // x * Phi(x)
 template <class D>
 HWY_INLINE hn::Vec<D> Gelu(D d, hn::Vec<D> x) {
-  return hn::Mul(x, NormalCdf(d, x));
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    return hn::Mul(x, OneSided<kNormalTail>(d, x));  // a NaN by the product
+  } else {
+    return hn::Mul(x, NormalCdf(d, x));
+  }
 }
 
 // x / 2 (1 + tanh(u)) = x / (1 + e^-2u), u = sqrt(2 / pi) (x + 0.044715 x^3): without a tanh that rounds to -1.
 template <class D>
-HWY_INLINE hn::Vec<D> GeluTanhExponential(D d, hn::Vec<D> x) {
+HWY_INLINE hn::Vec<D> GeluTanhExponent(D d, hn::Vec<D> x) {
   using F = hn::TFromD<D>;
   const auto cube = hn::Mul(hn::Mul(x, x), x);
   const auto inner = hn::MulAdd(cube, hn::Set(d, static_cast<F>(0.044715)), x);
-  return QuickExp(d, hn::Mul(inner, hn::Set(d, static_cast<F>(-2 * 0.79788456080286535588))));
+  return hn::Mul(inner, hn::Set(d, static_cast<F>(-2 * 0.79788456080286535588)));
 }
 template <class D>
 HWY_INLINE hn::Vec<D> GeluTanh(D d, hn::Vec<D> x) {
-  return hn::Div(x, hn::Add(hn::Set(d, hn::TFromD<D>(1)), GeluTanhExponential(d, x)));
+  return hn::Div(x, OnePlusExp(d, GeluTanhExponent(d, x)));
 }
 
 // max(x, 0), NaN where x is NaN.
@@ -76,16 +68,18 @@ HWY_INLINE hn::Vec<D> Relu(D d, hn::Vec<D> x) {
 // x / (1 + e^-x)
 template <class D>
 HWY_INLINE hn::Vec<D> Silu(D d, hn::Vec<D> x) {
-  return hn::Div(x, hn::Add(hn::Set(d, hn::TFromD<D>(1)), ExpToAdd(d, hn::Neg(x))));
+  return hn::Div(x, OnePlusExp(d, hn::Neg(x)));
 }
 
 // Phi(x) + x * phi(x), the derivative of Gelu.
 template <class D>
 HWY_INLINE hn::Vec<D> GeluSlope(D d, hn::Vec<D> x) {
-  using F = hn::TFromD<D>;
-  const auto cumulative = NormalCdf(d, x);
-  const auto bell = QuickExp(d, hn::Mul(hn::Mul(x, hn::Set(d, F(-0.5))), x));
-  return hn::MulAdd(hn::Mul(x, hn::Set(d, static_cast<F>(0.39894228040143267794))), bell, cumulative);
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    return hn::IfThenElse(hn::IsNaN(x), x, OneSided<kGeluSlopeTail>(d, x));
+  } else {
+    const auto bell = QuickExp(d, hn::Mul(hn::Mul(x, hn::Set(d, -0.5)), x));
+    return hn::MulAdd(hn::Mul(x, hn::Set(d, 0.39894228040143267794)), bell, NormalCdf(d, x));
+  }
 }
 
 // s + x s (1 - s) 2 u', s = 1 / (1 + e^-2u)
@@ -93,7 +87,7 @@ template <class D>
 HWY_INLINE hn::Vec<D> GeluTanhSlope(D d, hn::Vec<D> x) {
   using F = hn::TFromD<D>;
   const auto one = hn::Set(d, F(1)), root = hn::Set(d, static_cast<F>(2 * 0.79788456080286535588));
-  const auto e = GeluTanhExponential(d, x), s = hn::Div(one, hn::Add(one, e));
+  const auto e = QuickExp(d, GeluTanhExponent(d, x)), s = hn::Div(one, hn::Add(one, e));
   const auto inner = hn::Mul(root, hn::MulAdd(hn::Mul(x, x), hn::Set(d, static_cast<F>(3 * 0.044715)), one));
   // 1 - s without cancellation, where e^-2u is small.
   const auto rest = hn::IfThenElse(hn::Lt(e, one), hn::Mul(s, e), hn::Sub(one, s));

@@ -25,6 +25,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "kernels/simd/table-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
@@ -108,8 +110,8 @@ struct ExpConstants<float> {
   static constexpr float kLow = -104.0f, kHigh = 89.0f;                    // beyond: 0 and infinity
   static constexpr float kShift = 64, kDown = 0x1p-64f;                    // 2^-kShift
   static constexpr float kNormal = -87.33f;                                // the result is a normal number from here on
-  static constexpr std::array<float, 5> kTerms = {0.00019882774f, 0.001392625f, 0.008333321f, 0.041666552f,
-                                                  0.16666667f};
+  // (e^r - 1 - r) / r^2 on |r| <= ln2 / 32, for the table of 16 powers.
+  static constexpr std::array<float, 2> kTableTerms = {0.16666862360f, 0.50001628f};
   static constexpr std::array<float, 5> kQuickTerms = {0.0013950601f, 0.00836895313f, 0.041666206f, 0.166665182f, 0.5f};
 };
 template <>
@@ -156,33 +158,72 @@ HWY_INLINE HighLow<hn::Vec<D>> ExpSeries(D d, hn::Vec<D> r, hn::Vec<D> r_low) {
   return {sum.high, hn::MulAdd(fourth, Polynomial<ExpConstants<double>::kTerms>(d, r), low)};
 }
 
-// e^(x + x_low) = 2^n (high + low), some 0.05 ulp off in float32 and 2^-60 in float64; sets n + `magic`, which is
-// kMagic and perhaps an integer more. x_low is NoTerm() or, in float64, less than 2^-30. REQUIRES: kLow <= x <= kHigh.
+// e^(x + x_low) = 2^n (high + low) in float64, 2^-60 off; sets n + kMagic. x_low is NoTerm() or less than 2^-30.
+// REQUIRES: kLow <= x <= kHigh.
 struct NoTerm {};
-template <class D, class Low, class K = ExpConstants<hn::TFromD<D>>>
-HWY_INLINE HighLow<hn::Vec<D>> ExpParts(D d, hn::Vec<D> x, [[maybe_unused]] Low x_low, hn::Vec<D> magic,
-                                        hn::Vec<D>* n_plus_magic) {
+template <class D, class Low, class K = ExpConstants<double>>
+HWY_INLINE HighLow<hn::Vec<D>> ExpParts(D d, hn::Vec<D> x, [[maybe_unused]] Low x_low, hn::Vec<D>* n_plus_magic) {
+  const auto magic = hn::Set(d, K::kMagic);
   *n_plus_magic = hn::MulAdd(x, hn::Set(d, K::kLog2E), magic);
   const auto n = hn::Sub(*n_plus_magic, magic), ln2_low = hn::Set(d, K::kLn2Lo);
   const auto near = hn::NegMulAdd(n, hn::Set(d, K::kLn2Hi), x);  // exact
   auto r = hn::NegMulAdd(n, ln2_low, near);
   auto r_low = hn::NegMulAdd(n, ln2_low, hn::Sub(near, r));
-  if constexpr (sizeof(hn::TFromD<D>) == 4) {
-    // 1 + r exactly, then r^2 / 2 + r^3 (...): what r^2 rounds off matters, too.
-    const auto line = FastTwoSum(hn::Set(d, 1.0f), r);
-    const auto square = TwoProduct(r, r);
-    const auto half = hn::Set(d, 0.5f);
-    const auto low = hn::MulAdd(half, square.low, hn::MulAdd(r_low, line.high, line.low));
-    const auto cubic = hn::MulAdd(hn::Mul(square.high, r), Polynomial<K::kTerms>(d, r), low);
-    return {line.high, hn::MulAdd(half, square.high, cubic)};
-  } else {
-    if constexpr (!std::is_same_v<Low, NoTerm>) {
-      const auto sum = TwoSum(r, hn::Add(r_low, x_low));
-      r = sum.high;
-      r_low = sum.low;
-    }
-    return ExpSeries(d, r, r_low);
+  if constexpr (!std::is_same_v<Low, NoTerm>) {
+    const auto sum = TwoSum(r, hn::Add(r_low, x_low));
+    r = sum.high;
+    r_low = sum.low;
   }
+  return ExpSeries(d, r, r_low);
+}
+
+// 2 2^(j / 16), and what float32 rounds off of it.
+alignas(64) inline constexpr std::array<float, 16> kExpTable = {
+    0x1p+1f,        0x1.0b5586p+1f, 0x1.172b84p+1f, 0x1.2387a6p+1f, 0x1.306fep+1f,  0x1.3dea64p+1f,
+    0x1.4bfdaep+1f, 0x1.5ab07ep+1f, 0x1.6a09e6p+1f, 0x1.7a1148p+1f, 0x1.8ace54p+1f, 0x1.9c4918p+1f,
+    0x1.ae89fap+1f, 0x1.c199bep+1f, 0x1.d5818ep+1f, 0x1.ea4afap+1f};
+alignas(64) inline constexpr std::array<float, 16> kExpTableLow = {0,
+                                                                   0x1.9f3122p-24f,
+                                                                   -0x1.c15742p-26f,
+                                                                   0x1.ceac48p-24f,
+                                                                   0x1.4636e2p-24f,
+                                                                   0x1.824684p-24f,
+                                                                   -0x1.593abcp-24f,
+                                                                   -0x1.5bd5ecp-26f,
+                                                                   0x1.9fcef4p-25f,
+                                                                   -0x1.829fdp-24f,
+                                                                   0x1.15506ep-26f,
+                                                                   0x1.51f848p-26f,
+                                                                   -0x1.a94b14p-25f,
+                                                                   -0x1.3d56b2p-26f,
+                                                                   -0x1.822dbcp-26f,
+                                                                   0x1.52486cp-26f};
+
+// e^x = 2^k (high + low) in float32, some 0.05 ulp off, with `high` of the table: x = (16 (k + 1) + j) ln2 / 16 + r.
+// The lower bits of `at` are 16 k + j.
+template <class D>
+struct TableExp {
+  hn::Vec<D> high, low;
+  hn::Vec<hn::RebindToUnsigned<D>> at;
+
+  // 2^k as the bits of an exponent, without its bias.
+  HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> Exponent() const {
+    const hn::RebindToUnsigned<D> du;
+    return hn::ShiftLeft<19>(hn::And(at, hn::Set(du, ~15u)));
+  }
+};
+template <class D, class K = ExpConstants<float>>
+HWY_INLINE TableExp<D> ExpOfTable(D d, hn::Vec<D> x) {
+  const hn::RebindToUnsigned<D> du;
+  const auto magic = hn::Set(d, K::kMagic - 16);
+  const auto n_plus_magic = hn::MulAdd(x, hn::Set(d, 16 * K::kLog2E), magic);
+  const auto n = hn::Sub(n_plus_magic, magic);
+  const auto near = hn::NegMulAdd(n, hn::Set(d, K::kLn2Hi / 16), x);  // exact
+  const auto r = hn::NegMulAdd(n, hn::Set(d, K::kLn2Lo / 16), near);
+  const auto rise = hn::MulAdd(hn::Mul(r, r), Polynomial<K::kTableTerms>(d, r), r);
+  const auto at = hn::BitCast(du, n_plus_magic);
+  const auto high = Lookup16(d, kExpTable, at);
+  return {high, hn::MulAdd(high, rise, Lookup16(d, kExpTableLow, at)), at};
 }
 
 // 2^n as two factors, each a normal number: 2^(n + kShift) 2^-kShift for negative n, else the other way round.
@@ -193,38 +234,69 @@ HWY_INLINE HighLow<hn::Vec<D>> TwoFactors(D d, hn::Mask<D> negative, hn::Vec<D> 
   return {first, hn::IfThenElse(negative, hn::Set(d, K::kDown), hn::Set(d, 1 / K::kDown))};
 }
 
-// e^(x + x_low), x_low as in ExpParts; x of any size.
-template <class D, class Low, class K = ExpConstants<hn::TFromD<D>>>
-HWY_INLINE hn::Vec<D> ExpOfParts(D d, hn::Vec<D> x, Low x_low) {
-  using F = hn::TFromD<D>;
-  const auto clamped = hn::Min(hn::Max(x, hn::Set(d, K::kLow)), hn::Set(d, K::kHigh));
-  hn::Vec<D> n_plus_magic;
-  const auto e = ExpParts(d, clamped, x_low, hn::Set(d, K::kMagic), &n_plus_magic);
-  const auto power = TwoFactors(d, hn::Lt(clamped, hn::Zero(d)), n_plus_magic);
+// 2^n (e.high + e.low), rounded once, also where that is a denormal.
+template <class D, class F = hn::TFromD<D>, class K = ExpConstants<F>>
+HWY_INLINE hn::Vec<D> Scaled(D d, HighLow<hn::Vec<D>> e, hn::Mask<D> negative, hn::Vec<D> n_plus_magic) {
+  const auto power = TwoFactors(d, negative, n_plus_magic);
   // Where the result is a denormal, `kept` has no more digits than that, so that the only rounding is the last.
   const auto high = hn::Mul(e.high, power.high), least = hn::Set(d, std::numeric_limits<F>::min() / K::kDown);
   const auto cut = hn::IfThenElseZero(hn::Lt(high, least), least);
   const auto kept = hn::Sub(hn::Add(high, cut), cut);
   const auto rest = hn::MulAdd(e.low, power.high, hn::Sub(high, kept));
-  const auto y = hn::MulAdd(rest, power.low, hn::Mul(kept, power.low));
+  return hn::MulAdd(rest, power.low, hn::Mul(kept, power.low));
+}
+
+// e^(x + x_low) in float64, x_low as in ExpParts; x of any size.
+template <class D, class Low, class K = ExpConstants<double>>
+HWY_INLINE hn::Vec<D> ExpOfParts(D d, hn::Vec<D> x, Low x_low) {
+  const auto clamped = hn::Min(hn::Max(x, hn::Set(d, K::kLow)), hn::Set(d, K::kHigh));
+  hn::Vec<D> n_plus_magic;
+  const auto e = ExpParts(d, clamped, x_low, &n_plus_magic);
+  return hn::IfThenElse(hn::IsNaN(x), x, Scaled(d, e, hn::Lt(clamped, hn::Zero(d)), n_plus_magic));
+}
+
+// e^x in float32, x of any size.
+template <class D, class K = ExpConstants<float>>
+HWY_NOINLINE hn::Vec<D> ExpAnywhere(D d, hn::Vec<D> x) {
+  const auto clamped = hn::Min(hn::Max(x, hn::Set(d, K::kLow)), hn::Set(d, K::kHigh));
+  const auto e = ExpOfTable(d, clamped);
+  const auto magic = hn::Set(d, K::kMagic);
+  const auto k = hn::Floor(hn::Mul(hn::Sub(hn::BitCast(d, e.at), magic), hn::Set(d, 0.0625f)));
+  const auto y = Scaled(d, FastTwoSum(e.high, e.low), hn::Lt(clamped, hn::Zero(d)), hn::Add(k, magic));
   return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
 template <class D>
 HWY_INLINE hn::Vec<D> Exp(D d, hn::Vec<D> x) {
-  return ExpOfParts(d, x, NoTerm());
+  if constexpr (sizeof(hn::TFromD<D>) == 8) {
+    return ExpOfParts(d, x, NoTerm());
+  } else {
+    // Nearly always all are here, where results are normal numbers.
+    if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Lt(hn::Abs(x), hn::Set(d, 87.0f))))) return ExpAnywhere(d, x);
+    const hn::RebindToUnsigned<D> du;
+    const auto e = ExpOfTable(d, x);
+    return hn::BitCast(d, hn::Add(hn::BitCast(du, hn::Add(e.high, e.low)), e.Exponent()));
+  }
 }
 
-// e^x where 1 or more is added to it: the sum has the bits that Exp gives it, for a third less work. A NaN stays.
+// 1 + e^x: the bits that the sum with Exp's result has, for less work. A NaN stays.
 template <class D, class K = ExpConstants<hn::TFromD<D>>>
-HWY_INLINE hn::Vec<D> ExpToAdd(D d, hn::Vec<D> x) {
+HWY_INLINE hn::Vec<D> OnePlusExp(D d, hn::Vec<D> x) {
+  const auto one = hn::Set(d, hn::TFromD<D>(1));
   // Far below what a sum with 1 shows, and far from denormals.
   const auto clamped = AtMost(hn::Set(d, K::kHigh), AtLeast(hn::Set(d, K::kNormal + 1), x));
-  hn::Vec<D> n_plus_magic;
-  const auto e = ExpParts(d, clamped, NoTerm(), hn::Set(d, K::kMagic), &n_plus_magic);
-  // 2^n as 2 2^(n - 1): n may be 1 more than an exponent.
-  const auto sum = hn::Add(e.high, e.low);
-  return hn::Mul(hn::Add(sum, sum), PowerOfTwo(d, hn::Sub(n_plus_magic, hn::Set(d, hn::TFromD<D>(1)))));
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    const hn::RebindToUnsigned<D> du;
+    const auto e = ExpOfTable(d, clamped);
+    const auto power = hn::BitCast(d, hn::Add(e.Exponent(), hn::Set(du, K::kBias << K::kMantissaBits)));
+    return hn::MulAdd(hn::Add(e.high, e.low), power, one);
+  } else {
+    hn::Vec<D> n_plus_magic;
+    const auto e = ExpParts(d, clamped, NoTerm(), &n_plus_magic);
+    // 2^n as 2 2^(n - 1): n may be 1 more than an exponent.
+    const auto sum = hn::Add(e.high, e.low);
+    return hn::MulAdd(hn::Add(sum, sum), PowerOfTwo(d, hn::Sub(n_plus_magic, one)), one);
+  }
 }
 
 // e^x = 2^n e, quick: returns e, and sets n + `magic` as ExpParts does.

@@ -73,7 +73,7 @@ HWY_INLINE hn::Vec<D> BeforeActivation(D d, hn::Vec<D> z, hn::Vec<D> grad) {
   if constexpr (!kSilu) return grad;
   const auto one = hn::Set(d, hn::TFromD<D>(1));
   const auto rounded = RoundTo<T>(d, z);
-  const auto s = hn::Div(one, hn::Add(one, ExpToAdd(d, hn::Neg(rounded))));
+  const auto s = Sigmoid(d, rounded);
   return RoundTo<T>(d, hn::Mul(grad, hn::MulAdd(hn::Mul(rounded, s), hn::Sub(one, s), s)));
 }
 

@@ -99,7 +99,7 @@ HWY_INLINE hn::Vec<D> ErfFar(D d, hn::Vec<D> a) {
   const auto p = FastTwoSum(product.high, hn::Set(d, kErfTailStart));
   const auto p_low = hn::Add(product.low, p.low);
   hn::Vec<D> n_plus_magic;
-  const auto e = ExpParts(d, hn::Neg(p.high), hn::Neg(p_low), hn::Set(d, ExpConstants<double>::kMagic), &n_plus_magic);
+  const auto e = ExpParts(d, hn::Neg(p.high), hn::Neg(p_low), &n_plus_magic);
   const auto power = PowerOfTwo(d, n_plus_magic);
   const auto y = FastTwoSum(hn::Set(d, 1.0), hn::Neg(hn::Mul(power, e.high)));
   return hn::Add(y.high, hn::NegMulAdd(power, e.low, y.low));
@@ -122,7 +122,7 @@ template <class D>
 HWY_INLINE hn::Vec<D> TanhFar(D d, hn::Vec<D> a) {
   const auto one = hn::Set(d, 1.0), two = hn::Set(d, 2.0);
   hn::Vec<D> n_plus_magic;
-  const auto parts = ExpParts(d, hn::Add(a, a), NoTerm(), hn::Set(d, ExpConstants<double>::kMagic), &n_plus_magic);
+  const auto parts = ExpParts(d, hn::Add(a, a), NoTerm(), &n_plus_magic);
   const auto e = FastTwoSum(parts.high, parts.low);
   const auto power = PowerOfTwo(d, n_plus_magic);
   const auto below = FastTwoSum(hn::Mul(power, e.high), one);

@@ -35,7 +35,7 @@ HWY_INLINE hn::Vec<D> Expm1(D d, hn::Vec<D> x) {
     const auto half = hn::Set(d, 0.5);
     const auto clamped = hn::Min(hn::Max(x, hn::Set(d, -50.0)), hn::Set(d, K::kHigh));
     hn::Vec<D> n_plus_magic;
-    const auto e = ExpParts(d, clamped, NoTerm(), hn::Set(d, K::kMagic), &n_plus_magic);
+    const auto e = ExpParts(d, clamped, NoTerm(), &n_plus_magic);
     // 2^n (high + low) - 1, all of it halved so that 2^1024 does not overflow.
     const auto power = PowerOfTwo(d, hn::Sub(n_plus_magic, hn::Set(d, 1.0)));
     const auto sum = TwoSum(hn::Mul(power, e.high), hn::Neg(half));

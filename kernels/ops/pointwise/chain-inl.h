@@ -56,6 +56,7 @@ class Here {
     return Find<T>(*link_.out, k);
   }
   HWY_INLINE hn::Vec<D> Read(size_t operand, size_t k) const { return hn::LoadU(d, In<hn::TFromD<D>>(operand, k)); }
+  HWY_INLINE hn::Vec<D> ReadThird(size_t k) const { return hn::LoadU(d, Out<hn::TFromD<D>>(k)); }
 
   D d;
 
@@ -71,11 +72,17 @@ class Here {
 
 template <class F, class Do, class V = ChainVec<F>>
 void RunLink(const Link* link, size_t i, V a, V b, V c, V e, V f, V g, V h, V j) {
-  V v[kChainVectors] = {a, b, c, e, f, g, h, j};
   const Here<hn::ScalableTag<F>> at({}, *link, i);
-  STRATA_UNROLL
-  for (size_t k = 0; k < kChainVectors; ++k) v[k] = Do::Of(at, v[k], k);
-  return reinterpret_cast<RunFn<F>>(link[1].run)(link + 1, i, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+  // No array: it would make every link align the stack, which takes longer than a multiplication.
+  a = Do::Of(at, a, 0);
+  b = Do::Of(at, b, 1);
+  c = Do::Of(at, c, 2);
+  e = Do::Of(at, e, 3);
+  f = Do::Of(at, f, 4);
+  g = Do::Of(at, g, 5);
+  h = Do::Of(at, h, 6);
+  j = Do::Of(at, j, 7);
+  return reinterpret_cast<RunFn<F>>(link[1].run)(link + 1, i, a, b, c, e, f, g, h, j);
 }
 template <class F, class Do>
 LinkFn LinkOf() {
@@ -223,6 +230,21 @@ struct SelectRight {
     return hn::IfThenElse(LoadBool(at.d, at.template In<uint8_t>(0, k)), at.Read(1, k), v);
   }
 };
+// The comparison's operands, and where the links of others write, the other branch.
+template <class Apply>
+struct TestLeft {
+  template <class A, class V>
+  static HWY_INLINE V Of(A at, V v, size_t k) {
+    return hn::IfThenElse(Apply::Of(at.d, at.Read(0, k), at.Read(1, k)), v, at.ReadThird(k));
+  }
+};
+template <class Apply>
+struct TestRight {
+  template <class A, class V>
+  static HWY_INLINE V Of(A at, V v, size_t k) {
+    return hn::IfThenElse(Apply::Of(at.d, at.Read(0, k), at.Read(1, k)), at.ReadThird(k), v);
+  }
+};
 struct FmaLeft {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
@@ -282,6 +304,25 @@ LinkFn BinaryLink(Code code, Form form) {
       return form == Form::kLeft ? LinkOf<F, SelectLeft>() : LinkOf<F, SelectRight>();
     default:
       return form == Form::kLeft ? LinkOf<F, FmaLeft>() : LinkOf<F, FmaRight>();
+  }
+}
+
+template <class F, class Apply>
+LinkFn PickTest(Form form) {
+  return form == Form::kLeft ? LinkOf<F, TestLeft<Apply>>() : LinkOf<F, TestRight<Apply>>();
+}
+// A select and its comparison.
+template <class F>
+LinkFn TestLink(Code code, Form form) {
+  switch (code) {
+    case Code::kEq:
+      return PickTest<F, EqStep>(form);
+    case Code::kNe:
+      return PickTest<F, NeStep>(form);
+    case Code::kLt:
+      return PickTest<F, LtStep>(form);
+    default:
+      return PickTest<F, LeStep>(form);
   }
 }
 

@@ -140,6 +140,11 @@ class Planner {
     if (step.code == Code::kSelect) {
       const bool right = step.held == 4;
       const Place* other = In(right ? in[1] : in[2]);
+      if (step.test != Code::kSelect) {
+        const Place *a = In(step.tested[0]), *b = In(step.tested[1]);
+        if (step.held == 0) AddLoad<F>(in[1]);
+        return Add(TestLink<F>(step.test, right ? Form::kRight : Form::kLeft), a, b, other);
+      }
       if (step.held == 0) AddLoad<F>(in[1]);
       return Add(BinaryLink<F>(step.code, right ? Form::kRight : Form::kLeft), PlaceAt(in[0]), other);
     }

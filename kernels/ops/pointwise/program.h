@@ -128,6 +128,9 @@ struct Step {
   bool kept;      // the result is stored in its place
   std::array<int16_t, 3> in;
   int16_t out;
+  // Of a select: the comparison that it makes itself, in place of reading in[0]; its operands.
+  Code test = Code::kSelect;  // kSelect: none
+  std::array<int16_t, 2> tested = {};
 };
 
 struct Schedule {

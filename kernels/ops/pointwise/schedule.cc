@@ -61,11 +61,12 @@ class Scheduler {
     s_.width = 4;
     place_.fill(-1);  // as long as a value has none
     FindOutputs();
+    FindTests();
     FindUses();
     s_.fused = IsOneChain();
     for (int i = 0; i < p_.num_inputs; ++i) Widen(p_.inputs[static_cast<size_t>(i)]);
     for (int i = 0; i < p_.num_instructions; ++i) {
-      if (source_[static_cast<size_t>(i)] == ResultOf(i)) Place(i);
+      if (source_[static_cast<size_t>(i)] == ResultOf(i) && !tests_[static_cast<size_t>(i)]) Place(i);
     }
   }
 
@@ -86,6 +87,37 @@ class Scheduler {
                                                    : source_[static_cast<size_t>(operand - kMaxProgramInputs)];
   }
 
+  // A comparison that only selects of its type read is no step: each select makes it anew, in less time than its bytes
+  // take to be written and read.
+  void FindTests() {
+    for (int i = 0; i < p_.num_instructions; ++i) {
+      const auto at = static_cast<size_t>(i);
+      tests_[at] = InfoOf(At(i).code).kind == CodeKind::kCompare && Chains(At(i)) && output_[at] < 0;
+      for (size_t a = 0; a < At(i).arity; ++a) {
+        const Operand operand = At(i).operands[a];
+        if (operand < kMaxProgramInputs) continue;
+        const auto from = static_cast<size_t>(operand - kMaxProgramInputs);
+        if (At(i).code != Code::kSelect || a > 0 || !Chains(At(i)) ||
+            ComputeOf(At(i).type) != ComputeOf(p_.code[from].type)) {
+          tests_[from] = false;
+        }
+      }
+    }
+  }
+  // The comparison that instruction i, a select, makes itself, or nullptr.
+  const Instruction* TestOf(const Instruction& in) const {
+    if (in.code != Code::kSelect || in.operands[0] < kMaxProgramInputs) return nullptr;
+    const auto from = static_cast<size_t>(in.operands[0] - kMaxProgramInputs);
+    return tests_[from] ? &p_.code[from] : nullptr;
+  }
+
+  void Use(Operand operand, int i) {
+    if (IsInput(operand)) ++s_.input_uses[static_cast<size_t>(operand)];
+    if (operand < kMaxProgramInputs) return;
+    last_use_[static_cast<size_t>(operand - kMaxProgramInputs)] = i;
+    ++uses_[static_cast<size_t>(operand - kMaxProgramInputs)];
+  }
+
   void FindUses() {
     uses_.fill(0);
     s_.input_uses.fill(0);
@@ -96,13 +128,10 @@ class Scheduler {
       const bool same = in.code == Code::kCast && output_[at] < 0 &&
                         (in.result == in.type || (IsNarrow(in.type) && in.result == DType::kF32));
       source_[at] = same ? Resolve(in.operands[0]) : ResultOf(i);
-      for (size_t a = 0; a < in.arity && !same; ++a) {
-        const Operand operand = Resolve(in.operands[a]);
-        if (IsInput(operand)) ++s_.input_uses[static_cast<size_t>(operand)];
-        if (operand < kMaxProgramInputs) continue;
-        last_use_[static_cast<size_t>(operand - kMaxProgramInputs)] = i;
-        ++uses_[static_cast<size_t>(operand - kMaxProgramInputs)];
-      }
+      if (same || tests_[at]) continue;
+      const Instruction* test = TestOf(in);
+      if (test != nullptr) Use(Resolve(test->operands[0]), i), Use(Resolve(test->operands[1]), i);
+      for (size_t a = test != nullptr ? 1 : 0; a < in.arity; ++a) Use(Resolve(in.operands[a]), i);
     }
   }
 
@@ -124,12 +153,18 @@ class Scheduler {
     std::array<Operand, 3> operands{};
     for (size_t a = 0; a < in.arity; ++a) operands[a] = Resolve(in.operands[a]);
     Step& step = s_.steps[static_cast<size_t>(s_.num_steps++)];
-    step = {in.code, in.type, in.result, in.arity, false, -1, Chains(in), 0, true, {0, 0, 0}, 0};
+    step = {in.code, in.type, in.result, in.arity, false, -1, Chains(in), 0, true, {0, 0, 0}, 0, Code::kSelect, {}};
     if (in.code == Code::kGt || in.code == Code::kGe) {
       step.code = in.code == Code::kGt ? Code::kLt : Code::kLe;
       std::swap(operands[0], operands[1]);
     }
-    for (size_t a = 0; a < in.arity; ++a) step.in[a] = PlaceOf(operands[a]);
+    const Instruction* test = TestOf(in);
+    if (test != nullptr) SetTest(*test, step);
+    for (size_t a = test != nullptr ? 1 : 0; a < in.arity; ++a) step.in[a] = PlaceOf(operands[a]);
+    const auto free_operands = [&] {
+      for (const Operand operand : operands) Free(i, operand);
+      for (size_t a = 0; a < 2 && test != nullptr; ++a) Free(i, Resolve(test->operands[a]));
+    };
     Hold(in, operands, step);
     const bool narrow = IsNarrow(in.result);
     if (narrow || s_.fused) step.output = output_[at];
@@ -139,15 +174,25 @@ class Scheduler {
     s_.weight += Weight(in.code) + (step.rounds ? 1 : 0);
     const bool alike = SizeOf(ComputeOf(in.type)) == SizeOf(ComputeOf(in.result)) && in.code != Code::kSelect;
     // The result may overwrite an operand of its own width; another width would run over elements not yet read.
-    if (alike) Free(i, operands);
+    if (alike) free_operands();
     const bool direct = step.output < 0 && output_[at] >= 0;
     place_[at] =
         static_cast<int16_t>(direct ? kOutputPlaces + output_[at] : kSlotPlaces + Take(in.result == DType::kBool));
     step.out = place_[at];
     step.kept = !step.chained || direct || uses_[at] > 0;  // until the next step holds it
     last_ = i;
-    if (!alike) Free(i, operands);
+    if (!alike) free_operands();
     if (last_use_[at] == i && !direct) Give(place_[at]);
+  }
+
+  void SetTest(const Instruction& compare, Step& step) const {
+    std::array<Operand, 2> operands = {Resolve(compare.operands[0]), Resolve(compare.operands[1])};
+    step.test = compare.code;
+    if (compare.code == Code::kGt || compare.code == Code::kGe) {
+      step.test = compare.code == Code::kGt ? Code::kLt : Code::kLe;
+      std::swap(operands[0], operands[1]);
+    }
+    for (size_t a = 0; a < 2; ++a) step.tested[a] = PlaceOf(operands[a]);
   }
 
   // Finds the operands that the step before has left in registers; that one need not store what nobody else reads.
@@ -168,15 +213,13 @@ class Scheduler {
     return IsInput(operand) ? operand : place_[static_cast<size_t>(operand - kMaxProgramInputs)];
   }
 
-  // Slots of operands whose last use this is.
-  void Free(int i, const std::array<Operand, 3>& operands) {
-    for (const Operand operand : operands) {
-      if (operand < kMaxProgramInputs) continue;
-      const auto value = static_cast<size_t>(operand - kMaxProgramInputs);
-      if (last_use_[value] != i || place_[value] < kSlotPlaces) continue;
-      Give(place_[value]);
-      place_[value] = -1;  // it may be named twice
-    }
+  // The slot of an operand whose last use this is.
+  void Free(int i, Operand operand) {
+    if (operand < kMaxProgramInputs) return;
+    const auto value = static_cast<size_t>(operand - kMaxProgramInputs);
+    if (last_use_[value] != i || place_[value] < kSlotPlaces) return;
+    Give(place_[value]);
+    place_[value] = -1;  // it may be named twice
   }
   // A slot of bools stays one: the strips of a chain lie elsewhere in it than those of wider values.
   int Take(bool bools) {
@@ -199,6 +242,7 @@ class Scheduler {
   std::array<int16_t, kMaxInstructions> place_;          // -1: none
   int last_ = -1;                                        // the instruction of the step before
   std::array<bool, kMaxInstructions> busy_{}, bools_{};  // by slot
+  std::array<bool, kMaxInstructions> tests_;             // comparisons that selects make
 };
 
 }  // namespace

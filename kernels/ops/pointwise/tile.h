@@ -36,7 +36,7 @@ using StepFn = void (*)(const Tile&);
 struct Link {
   void (*run)();  // a RunFn of the chain's type
   std::array<const Place*, 2> in;
-  const Place* out;
+  const Place* out;  // or a third operand
 };
 
 // A chain, or one step.
