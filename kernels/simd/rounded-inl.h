@@ -19,10 +19,7 @@ namespace HWY_NAMESPACE {
 template <class D>
 HWY_INLINE void StoreRounded(hn::Vec<D> v, [[maybe_unused]] D d, BF16* p) {
   const hn::RebindToUnsigned<D> du;
-  const hn::RebindToSigned<D> di;
-  const hn::Rebind<uint16_t, D> d16;
-  const auto top = hn::ShiftRight<16>(hn::BitCast(du, v));
-  hn::StoreU(hn::DemoteTo(d16, hn::BitCast(di, top)), d16, reinterpret_cast<uint16_t*>(p));
+  hn::StoreU(UpperHalves(du, hn::BitCast(du, v)), hn::Rebind<uint16_t, D>(), reinterpret_cast<uint16_t*>(p));
 }
 
 template <class D, class T>

@@ -54,12 +54,35 @@ HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> RoundedBits([[maybe_unused]] D d, hn
   const auto nan = hn::RebindMask(du, hn::IsNaN(v));
   return hn::IfThenElse(nan, hn::Set(du, 0x7fc00000u), rounded);
 }
+// The upper halves of 32-bit lanes.
+template <class DU>
+HWY_INLINE hn::Vec<hn::Rebind<uint16_t, DU>> UpperHalves([[maybe_unused]] DU du, hn::Vec<DU> bits) {
+  const hn::Rebind<uint16_t, DU> d16;
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  if constexpr (hn::MaxLanes(DU()) == 16) {
+    // One instruction, where shifting and narrowing are three of the same ports.
+    const auto order =
+        hn::Add(hn::Iota(hn::Repartition<uint16_t, DU>(), 1), hn::Iota(hn::Repartition<uint16_t, DU>(), 0));
+    return hn::Vec<decltype(d16)>{_mm512_castsi512_si256(_mm512_permutexvar_epi16(order.raw, bits.raw))};
+  }
+#endif
+  return hn::DemoteTo(d16, hn::BitCast(hn::RebindToSigned<DU>(), hn::ShiftRight<16>(bits)));
+}
+// 32-bit lanes of upper halves, zeros below.
+template <class DU>
+HWY_INLINE hn::Vec<DU> FromUpperHalves([[maybe_unused]] DU du, hn::Vec<hn::Rebind<uint16_t, DU>> halves) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  if constexpr (hn::MaxLanes(DU()) == 16) {
+    const auto order = hn::ShiftRight<1>(hn::Iota(hn::Repartition<uint16_t, DU>(), 0));
+    return hn::Vec<DU>{_mm512_maskz_permutexvar_epi16(0xaaaaaaaau, order.raw, _mm512_castsi256_si512(halves.raw))};
+  }
+#endif
+  return hn::ShiftLeft<16>(hn::PromoteTo(du, halves));
+}
 template <class D>
 HWY_INLINE void StoreBF16(hn::Vec<D> v, [[maybe_unused]] D d, BF16* p) {
-  const hn::RebindToSigned<D> di;
-  const hn::Rebind<uint16_t, D> d16;
-  const auto top = hn::ShiftRight<16>(RoundedBits(d, v));
-  hn::StoreU(hn::DemoteTo(d16, hn::BitCast(di, top)), d16, reinterpret_cast<uint16_t*>(p));
+  const hn::RebindToUnsigned<D> du;
+  hn::StoreU(UpperHalves(du, RoundedBits(d, v)), hn::Rebind<uint16_t, D>(), reinterpret_cast<uint16_t*>(p));
 }
 
 // What storing as T and reading back gives: where a fused kernel must round as the unfused ones do.
@@ -83,7 +106,7 @@ template <class D>
 HWY_INLINE hn::Vec<D> Read(D d, const BF16* p) {
   const hn::Rebind<uint16_t, D> d16;
   const hn::RebindToUnsigned<D> du;
-  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(du, hn::LoadU(d16, reinterpret_cast<const uint16_t*>(p)))));
+  return hn::BitCast(d, FromUpperHalves(du, hn::LoadU(d16, reinterpret_cast<const uint16_t*>(p))));
 }
 template <class D>
 HWY_INLINE hn::Vec<D> Read(D d, const F16* p) {

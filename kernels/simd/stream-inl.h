@@ -59,10 +59,8 @@ HWY_INLINE void WriteStream(hn::Vec<D> v, D d, hn::TFromD<D>* p) {
 }
 template <class D>
 HWY_INLINE void WriteStream(hn::Vec<D> v, [[maybe_unused]] D d, BF16* p) {
-  const hn::RebindToSigned<D> di;
-  const hn::Rebind<uint16_t, D> d16;
-  const auto top = hn::ShiftRight<16>(RoundedBits(d, v));
-  hn::Stream(hn::DemoteTo(d16, hn::BitCast(di, top)), d16, reinterpret_cast<uint16_t*>(p));
+  const hn::RebindToUnsigned<D> du;
+  hn::Stream(UpperHalves(du, RoundedBits(d, v)), hn::Rebind<uint16_t, D>(), reinterpret_cast<uint16_t*>(p));
 }
 
 // Asks for the line at p + i elements, which may lie outside of the tensor.
