@@ -16,8 +16,9 @@ HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
-// Columns of a strip: its sums stay in the first-level cache.
-inline constexpr size_t kStrip = 256;
+// Columns of a strip: its sums stay in the first-level cache. Memory delivers long runs faster, so that short strips
+// are for few rows, which would not keep all threads busy otherwise.
+inline constexpr size_t kShortStrip = 256, kLongStrip = 2048;
 
 // Element [row, column] of each is at row * width + column.
 template <class T>
@@ -26,8 +27,9 @@ struct Elements {
   Activation activation;
   T *sums_grad, *grad_gate;  // or nullptr
 
-  // The gradient of one vector of sums.
-  template <class D, class Place>
+  // The gradient of one vector of sums. kGelu: the activation is gelu, which then stands in the loop, where the steps
+  // of several vectors overlap.
+  template <bool kGelu, class D, class Place>
   HWY_INLINE hn::Vec<D> At(D d, Place at, size_t start) const {
     auto g = at(grad_y + start);
     if (grad_gate != nullptr) {
@@ -36,7 +38,9 @@ struct Elements {
              grad_gate + start);
     }
     if (gate != nullptr) g = RoundTo<T>(d, hn::Mul(g, at(gate + start)));
-    if (activation != Activation::kNone) {
+    if constexpr (kGelu) {
+      g = RoundTo<T>(d, hn::Mul(g, GeluSlope(d, at(before + start))));
+    } else if (activation != Activation::kNone) {
       g = RoundTo<T>(d, ActivationGradient(d, activation, g, at(before + start)));
     }
     if (sums_grad != nullptr) at.Put(g, sums_grad + start);
@@ -45,14 +49,14 @@ struct Elements {
 };
 
 // Rows [first, last) of `columns` columns; their sum goes to `sum`, if that is not nullptr.
-template <class T, class F>
+template <bool kGelu, class T, class F>
 void Strip(const Elements<T>& elements, size_t first, size_t last, size_t column, size_t columns, size_t width,
            F* sum) {
   const hn::ScalableTag<F> d;
   if (sum != nullptr) std::fill_n(sum, columns, F(0));
   for (size_t r = first; r < last; ++r) {
     ForEachVector(d, columns, [&](auto at) HWY_ATTR {
-      const auto g = elements.At(d, at, r * width + column);
+      const auto g = elements.template At<kGelu>(d, at, r * width + column);
       if (sum != nullptr) at.Put(hn::Add(at(sum), g), sum);
     });
   }
@@ -62,16 +66,18 @@ template <class T>
 void Run(const OpContext& context, const Elements<T>& elements, size_t rows, size_t width, void* space, T* grad_bias) {
   using F = ComputeType<T>;
   F* const sums = grad_bias == nullptr ? nullptr : static_cast<F*>(space);
-  const size_t blocks = (rows + kSumBlock - 1) / kSumBlock, strips = (width + kStrip - 1) / kStrip;
-  const size_t unit = std::min(rows, kSumBlock) * std::min(width, kStrip);
+  const size_t blocks = (rows + kSumBlock - 1) / kSumBlock;
+  const size_t strip = blocks < 4 * static_cast<size_t>(context.parallel->num_threads()) ? kShortStrip : kLongStrip;
+  const size_t strips = (width + strip - 1) / strip, unit = std::min(rows, kSumBlock) * std::min(width, strip);
   // An activation's gradient takes some 10 ns a vector; sums alone wait for memory.
   const size_t grain = 1 + (elements.activation == Activation::kNone ? size_t{1} << 16 : size_t{1} << 13) / (unit + 1);
   ParallelChunks(*context.parallel, static_cast<int64_t>(blocks * strips), static_cast<int64_t>(grain),
                  [&](int, int64_t begin, int64_t end) {
                    for (auto u = static_cast<size_t>(begin); u < static_cast<size_t>(end); ++u) {
-                     const size_t block = u / strips, column = u % strips * kStrip, row = block * kSumBlock;
-                     Strip(elements, row, std::min(rows, row + kSumBlock), column, std::min(kStrip, width - column),
-                           width, sums == nullptr ? nullptr : sums + block * width + column);
+                     const size_t block = u / strips, column = u % strips * strip, row = block * kSumBlock;
+                     const auto run = elements.activation == Activation::kGelu ? Strip<true, T, F> : Strip<false, T, F>;
+                     run(elements, row, std::min(rows, row + kSumBlock), column, std::min(strip, width - column), width,
+                         sums == nullptr ? nullptr : sums + block * width + column);
                    }
                  });
   if (sums == nullptr) return;
