@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     "kernels/base": [],
     "kernels/core": ["kernels/base"],
     "kernels/simd": ["kernels/base", "kernels/core"],
-    "kernels/dot": ["kernels/base", "kernels/core"],
+    "kernels/dot": ["kernels/base", "kernels/core", "kernels/simd"],
     "kernels/cuda": ["kernels/base", "kernels/core"],
     "kernels/ops": ["kernels/base", "kernels/core", "kernels/simd", "kernels/dot", "kernels/cuda"],
     "kernels/testing": _KERNEL_PARTS,

@@ -32,6 +32,21 @@ constexpr size_t DotSteps(size_t k, size_t per_step) { return RoundUp((k + per_s
 // Bytes of a packed B.
 constexpr size_t DotPackedBytes(size_t n, size_t steps) { return RoundUp(n, kPanelColumns) * steps * sizeof(uint32_t); }
 
+// What most sums of int8 become: y = sum * (row's scale * column's scale) + bias, in float32. `bias` may be nullptr.
+// `stream`: past the caches; y and `width` are then whole lines.
+struct DotScaled {
+  const float *row_scales, *column_scales, *bias;  // of the rows kRowSteps apart
+  float* y;
+  size_t width;  // from one row of y to the next
+  bool stream;
+};
+
+// Memory that is wanted soon: a line of it is asked for at every step, `step` bytes after the one before.
+struct DotAhead {
+  const std::byte* at;
+  size_t step;
+};
+
 // One tile: sums[r, c] (+)= sum over steps of a[r, step] . b[step, c].
 struct DotTile {
   const uint32_t* a;  // the tile's first row, in the first of its blocks
@@ -44,6 +59,10 @@ struct DotTile {
   bool start;           // false: go on from `sums`
   uint32_t* sums;       // float32 or int32
   size_t sums_row;      // from one row to the next
+  // For kernels with `calls`: what is wanted next of B and of A's source, and the tile's place in the output, its rows
+  // `step` apart.
+  DotAhead next_b, next_a, out;
+  const DotScaled* scaled;  // for kernels with `scales`, or nullptr: written in the sums' place
 };
 
 struct DotRows;  // of a few rows: dot_rows.h
@@ -56,9 +75,14 @@ struct DotKernel {
   // How many panels a tile of so many rows should take, if there are as many: a single row needs several, or it waits
   // for its own sums. nullptr: one.
   size_t (*tile_panels)(size_t rows) = nullptr;
+  // Whether `tile` asks for memory while it computes; else that is done ahead of it, in one go, which costs time.
+  bool calls = false;
   // int8: A's bytes are unsigned, 128 too large; what that adds is taken off by `init`.
   bool unsigned_a = false;
-  // Rows of A that are packed at a time: they stay in the second-level cache beside a panel of B.
+  // Whether `tile` knows DotScaled.
+  bool scales = false;
+  // Rows of A that are packed at a time: they stay in the second-level cache beside a panel of B. More rows read B's
+  // panels fewer times.
   size_t group_rows = 96;
   // For a few rows, with B as it lies in memory (dot_rows.h), A in turns of `run_steps`; nullptr: there is none.
   void (*rows)(const DotRows& product, size_t column, size_t columns, uint32_t* sums) = nullptr;
@@ -66,13 +90,13 @@ struct DotKernel {
 };
 
 // The kernels of this build. REQUIRES: the processor has the instructions (kernels/base/cpu_features.h).
-const DotKernel& Bf16DotKernel();       // AVX512-BF16
-const DotKernel& Bf16DotWideKernel();   // the same with larger groups
-const DotKernel& Bf16AmxKernel();       // AMX
-const DotKernel& Int8AmxKernel();       // AMX
-const DotKernel& Int8VnniKernel();      // AVX512-VNNI
-const DotKernel& Int8VnniWideKernel();  // the same with larger groups
-const DotKernel& Int8AvxVnniKernel();   // AVX-VNNI
+const DotKernel& Bf16DotKernel();         // AVX512-BF16
+const DotKernel& Bf16DotNarrowKernel();   // the same with smaller groups
+const DotKernel& Bf16AmxKernel();         // AMX
+const DotKernel& Int8AmxKernel();         // AMX
+const DotKernel& Int8VnniKernel();        // AVX512-VNNI
+const DotKernel& Int8VnniNarrowKernel();  // the same with smaller groups
+const DotKernel& Int8AvxVnniKernel();     // AVX-VNNI
 const DotKernel& Int8Avx2Kernel();
 const DotKernel& Int8PlainKernel();  // C++
 

@@ -13,6 +13,7 @@ namespace {
 
 struct Bf16Dot {
   using Sum = __m512;
+  static constexpr bool kScales = false;
   STRATA_DOT_INLINE static Sum Zero() { return _mm512_setzero_ps(); }
   STRATA_DOT_INLINE static Sum Load(const void* p) { return _mm512_loadu_ps(p); }
   STRATA_DOT_INLINE static void Store(uint32_t* p, Sum sum) { _mm512_storeu_ps(p, sum); }
@@ -98,15 +99,17 @@ const DotKernel& Bf16DotKernel() {
   static constexpr DotKernel kKernel = {.tile_rows = kAvx512TileRows,
                                         .tile = TileAvx512<Bf16Dot>,
                                         .tile_panels = Avx512TilePanels,
+                                        .calls = true,
+                                        .group_rows = 240,
                                         .rows = Bf16DotRows,
                                         .run_steps = 1};
   return kKernel;
 }
-const DotKernel& Bf16DotWideKernel() {
+const DotKernel& Bf16DotNarrowKernel() {
   static constexpr DotKernel kKernel = {.tile_rows = kAvx512TileRows,
                                         .tile = TileAvx512<Bf16Dot>,
                                         .tile_panels = Avx512TilePanels,
-                                        .group_rows = 240,
+                                        .calls = true,
                                         .rows = Bf16DotRows,
                                         .run_steps = 1};
   return kKernel;

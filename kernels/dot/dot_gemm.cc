@@ -4,6 +4,7 @@
 #include <span>
 
 #include "kernels/dot/dot_rows.h"
+#include "kernels/simd/stream.h"
 
 namespace strata {
 namespace {
@@ -32,6 +33,12 @@ class DotPart {
   }
 
   void Run() {
+    Chunks();
+    if (operands_.scaled != nullptr && operands_.scaled->stream) StreamFence();
+  }
+
+ private:
+  void Chunks() {
     for (size_t panel = first_panel_; panel < last_panel_; panel += plan_.chunk_panels) {
       const size_t last = std::min(last_panel_, panel + plan_.chunk_panels);
       if (operands_.packed_b == nullptr && !one_group_) {
@@ -49,7 +56,6 @@ class DotPart {
     }
   }
 
- private:
   void Group(size_t row, size_t rows, size_t first_panel, size_t last_panel) {
     size_t pass = 0;
     do {  // once for no steps, too: an empty sum is zero
@@ -83,7 +89,11 @@ class DotPart {
       // Even heights: 8 + 8 rows are faster than 12 + 4.
       const size_t first = rows * t / tiles, count = rows * (t + 1) / tiles - first;
       const size_t column = p * kPanelColumns, columns = std::min(shape_.n - column, panels * kPanelColumns);
-      CallMemory(row + first, count, column, columns, b + panels * panel_stride, steps, t, tiles);
+      const uint32_t* const next = b + panels * panel_stride;
+      if (!kernel_.calls) CallMemory(row + first, count, column, columns, next, steps, t, tiles);
+      const bool scales = last && operands_.scaled != nullptr && kernel_.scales && columns == panels * kPanelColumns;
+      DotScaled scaled;
+      if (scales) scaled = ScaledFrom(row + first, column, a + first * a_row);
       uint32_t* sums = whole ? sums_ : sums_ + first * stride + (p - chunk) * kPanelColumns;
       kernel_.tile({.a = a + pass / kBlockSteps * block + first * a_row,
                     .a_row = a_row,
@@ -94,13 +104,46 @@ class DotPart {
                     .init = operands_.init == nullptr ? nullptr : operands_.init + p * kPanelColumns,
                     .start = pass == 0,
                     .sums = sums,
-                    .sums_row = stride},
+                    .sums_row = stride,
+                    .next_b = NextB(b, next, steps, t, tiles),
+                    .next_a = NextA(b, steps),
+                    .out = PlaceInOutput(b, row + first, column),
+                    .scaled = scales ? &scaled : nullptr},
                    count, panels);
-      if (last) {
+      if (last && !scales) {
         operands_.finish({sums, stride, row + first, count, column, columns, a + first * a_row});
       }
     }
     return panels;
+  }
+
+  // What operands_.scaled is for the tile at (row, column).
+  DotScaled ScaledFrom(size_t row, size_t column, const uint32_t* a) const {
+    const DotScaled& all = *operands_.scaled;
+    return {reinterpret_cast<const float*>(a + kBlockSteps),
+            all.column_scales + column,
+            all.bias == nullptr ? nullptr : all.bias + column,
+            all.y + row * all.width + column,
+            all.width,
+            all.stream};
+  }
+
+  // What a tile asks for; where there is nothing, what it has.
+  DotAhead NextB(const uint32_t* b, const uint32_t* next, size_t steps, size_t t, size_t tiles) const {
+    if (operands_.packed_b == nullptr || tiles == 1) return {reinterpret_cast<const std::byte*>(b), 0};
+    const size_t step = CeilDiv(kPanelColumns * sizeof(uint32_t), tiles);
+    return {reinterpret_cast<const std::byte*>(next) + t * steps * step, step};
+  }
+  DotAhead NextA(const uint32_t* b, size_t steps) {
+    if (!kernel_.calls || ahead_.empty()) return {reinterpret_cast<const std::byte*>(b), 0};
+    const DotAhead share{ahead_.data(), CeilDiv(share_, std::max<size_t>(1, steps))};
+    ahead_ = ahead_.subspan(std::min(ahead_.size(), share_));
+    return share;
+  }
+  DotAhead PlaceInOutput(const uint32_t* b, size_t row, size_t column) const {
+    const DotOutput& out = operands_.out;
+    if (operands_.scaled != nullptr && operands_.scaled->stream) return {reinterpret_cast<const std::byte*>(b), 0};
+    return {static_cast<const std::byte*>(out.data) + row * out.row_bytes + column * out.element, out.row_bytes};
   }
 
   void CallRowsAfter(size_t row, size_t rows, size_t tiles) {

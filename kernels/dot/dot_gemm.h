@@ -63,6 +63,9 @@ struct DotOperands {
   DotPlainB plain_b = {};
   DotPlainA plain_a = {};
   DotSource source_a = {};
+  // int8: what `finish` does, if it is just that, from row and column 0 on; pack_a leaves a row's scale behind its
+  // first block. Or nullptr.
+  const DotScaled* scaled = nullptr;
 };
 
 // REQUIRES: context.workspace has DotGemmBytes(shape, packed_b != nullptr, kernel, threads) bytes from `workspace` on.

@@ -10,6 +10,7 @@ namespace {
 
 struct Int8Vnni {
   using Sum = __m512i;
+  static constexpr bool kScales = true;
   STRATA_DOT_INLINE static Sum Zero() { return _mm512_setzero_si512(); }
   STRATA_DOT_INLINE static Sum Load(const void* p) { return _mm512_loadu_si512(p); }
   STRATA_DOT_INLINE static void Store(void* p, Sum sum) { _mm512_storeu_si512(p, sum); }
@@ -47,16 +48,20 @@ const DotKernel& Int8VnniKernel() {
   static constexpr DotKernel kKernel = {.tile_rows = kAvx512TileRows,
                                         .tile = TileAvx512<Int8Vnni>,
                                         .tile_panels = Avx512TilePanels,
+                                        .calls = true,
                                         .unsigned_a = true,
+                                        .scales = true,
+                                        .group_rows = 240,
                                         .rows = Int8VnniRows};
   return kKernel;
 }
-const DotKernel& Int8VnniWideKernel() {
+const DotKernel& Int8VnniNarrowKernel() {
   static constexpr DotKernel kKernel = {.tile_rows = kAvx512TileRows,
                                         .tile = TileAvx512<Int8Vnni>,
                                         .tile_panels = Avx512TilePanels,
+                                        .calls = true,
                                         .unsigned_a = true,
-                                        .group_rows = 240,
+                                        .scales = true,
                                         .rows = Int8VnniRows};
   return kKernel;
 }

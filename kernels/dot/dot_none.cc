@@ -12,11 +12,11 @@ constexpr DotKernel kNone = {.tile_rows = 1, .tile = nullptr};
 }  // namespace
 
 const DotKernel& Bf16DotKernel() { return kNone; }
-const DotKernel& Bf16DotWideKernel() { return kNone; }
+const DotKernel& Bf16DotNarrowKernel() { return kNone; }
 const DotKernel& Bf16AmxKernel() { return kNone; }
 const DotKernel& Int8AmxKernel() { return kNone; }
 const DotKernel& Int8VnniKernel() { return kNone; }
-const DotKernel& Int8VnniWideKernel() { return kNone; }
+const DotKernel& Int8VnniNarrowKernel() { return kNone; }
 const DotKernel& Int8AvxVnniKernel() { return kNone; }
 const DotKernel& Int8Avx2Kernel() { return kNone; }
 

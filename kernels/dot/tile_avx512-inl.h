@@ -17,6 +17,27 @@ constexpr size_t Avx512TilePanels(size_t rows) { return rows == 1 ? 4 : rows <= 
 // How far ahead of its use B is asked for, in steps of 128 bytes.
 inline constexpr size_t kPrefetchSteps = 24;
 
+// Dot::kScales says whether sums are integers.
+template <size_t kRows, size_t kVectors>
+STRATA_DOT_INLINE void StoreScaled(const __m512i (&sums)[kRows][kVectors], const DotScaled& scaled) {
+  __m512 scales[kVectors];
+#pragma GCC unroll 8
+  for (size_t v = 0; v < kVectors; ++v) scales[v] = _mm512_loadu_ps(scaled.column_scales + 16 * v);
+#pragma GCC unroll 16
+  for (size_t r = 0; r < kRows; ++r) {
+    const __m512 row = _mm512_set1_ps(scaled.row_scales[r * kRowSteps]);
+#pragma GCC unroll 8
+    for (size_t v = 0; v < kVectors; ++v) {
+      __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[r][v]), _mm512_mul_ps(row, scales[v]));
+      if (scaled.bias != nullptr) y = _mm512_add_ps(y, _mm512_loadu_ps(scaled.bias + 16 * v));
+      float* const to = scaled.y + r * scaled.width + 16 * v;
+      scaled.stream ? _mm512_stream_ps(to, y) : _mm512_storeu_ps(to, y);
+    }
+  }
+}
+template <size_t kRows, size_t kVectors, class Sum>
+STRATA_DOT_INLINE void StoreScaled(const Sum (&)[kRows][kVectors], const DotScaled&) {}
+
 template <class Dot, size_t kRows, size_t kPanels>
 void TileOfAvx512(const DotTile& tile) {
   typename Dot::Sum sums[kRows][2 * kPanels];
@@ -39,6 +60,7 @@ void TileOfAvx512(const DotTile& tile) {
 #pragma GCC unroll 4
   for (size_t p = 0; p < kPointers; ++p) a[p] = tile.a + 3 * p * tile.a_row;
   const uint32_t* b = tile.b;
+  const std::byte *next_b = tile.next_b.at, *next_a = tile.next_a.at, *out = tile.out.at;
   for (size_t left = tile.steps; left > 0;) {
     const size_t steps = std::min(left, kBlockSteps);
     for (size_t s = 0; s < steps; ++s) {
@@ -48,6 +70,16 @@ void TileOfAvx512(const DotTile& tile) {
         const uint32_t* at = b + v / 2 * tile.panel + v % 2 * 16;
         if (kRows <= 3) _mm_prefetch(reinterpret_cast<const char*>(at + kPrefetchSteps * kPanelColumns), _MM_HINT_T0);
         columns[v] = _mm512_loadu_si512(at);
+      }
+      if (kRows > 3) {
+        _mm_prefetch(reinterpret_cast<const char*>(next_b), _MM_HINT_T1);
+        _mm_prefetch(reinterpret_cast<const char*>(next_a), _MM_HINT_T1);
+        next_b += tile.next_b.step, next_a += tile.next_a.step;
+        if (s < kRows) {
+          __builtin_prefetch(out, 1);
+          __builtin_prefetch(out + 64, 1);
+          out += tile.out.step;
+        }
       }
 #pragma GCC unroll 16
       for (size_t r = 0; r < kRows; ++r) {
@@ -63,6 +95,7 @@ void TileOfAvx512(const DotTile& tile) {
     for (size_t p = 0; p < kPointers; ++p) a[p] += tile.block - steps;
     left -= steps;
   }
+  if (Dot::kScales && tile.scaled != nullptr) return StoreScaled<kRows, 2 * kPanels>(sums, *tile.scaled);
 #pragma GCC unroll 16
   for (size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8

@@ -111,8 +111,8 @@ void LinearProductsF64(const OpContext&, const LinearBackwardCall&, const Tensor
 
 // bfloat16 by vdpbf16ps; the weight in panels of its own (kernels/dot/dot.h). REQUIRES: Cpu().avx512_bf16.
 void LinearBf16Dot(const OpContext&, const Call&);
-// With larger groups of rows.
-void LinearBf16DotWide(const OpContext&, const Call&);
+// With smaller groups of rows.
+void LinearBf16DotNarrow(const OpContext&, const Call&);
 // The same by AMX. REQUIRES: Cpu().amx_bf16.
 void LinearBf16Amx(const OpContext&, const Call&);
 void LinearBf16Prepare(const TensorView& weight, void* out);

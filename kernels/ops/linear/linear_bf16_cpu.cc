@@ -79,8 +79,8 @@ void Backward(const OpContext& context, const DotKernel& kernel, const LinearBac
 
 void LinearBf16Dot(const OpContext& context, const Call& call) { Forward(context, Bf16DotKernel(), LinearCall(call)); }
 
-void LinearBf16DotWide(const OpContext& context, const Call& call) {
-  Forward(context, Bf16DotWideKernel(), LinearCall(call));
+void LinearBf16DotNarrow(const OpContext& context, const Call& call) {
+  Forward(context, Bf16DotNarrowKernel(), LinearCall(call));
 }
 void LinearBf16Amx(const OpContext& context, const Call& call) { Forward(context, Bf16AmxKernel(), LinearCall(call)); }
 

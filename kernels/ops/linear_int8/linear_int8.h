@@ -36,8 +36,8 @@ void LinearInt8Amx(const OpContext&, const TensorView& x, const TensorView& weig
                    const TensorView* bias, Activation activation, const TensorView& y);
 void LinearInt8Vnni(const OpContext&, const TensorView& x, const TensorView& weight, const TensorView& scale,
                     const TensorView* bias, Activation activation, const TensorView& y);
-void LinearInt8VnniWide(const OpContext&, const TensorView& x, const TensorView& weight, const TensorView& scale,
-                        const TensorView* bias, Activation activation, const TensorView& y);
+void LinearInt8VnniNarrow(const OpContext&, const TensorView& x, const TensorView& weight, const TensorView& scale,
+                          const TensorView* bias, Activation activation, const TensorView& y);
 void LinearInt8AvxVnni(const OpContext&, const TensorView& x, const TensorView& weight, const TensorView& scale,
                        const TensorView* bias, Activation activation, const TensorView& y);
 void LinearInt8Avx2(const OpContext&, const TensorView& x, const TensorView& weight, const TensorView& scale,

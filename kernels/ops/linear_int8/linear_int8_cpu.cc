@@ -18,6 +18,7 @@
 #include "kernels/ops/linear_int8/linear_int8.h"
 #include "kernels/simd/activation-inl.h"
 #include "kernels/simd/row-inl.h"
+#include "kernels/simd/stream.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -227,10 +228,18 @@ void Forward(const OpContext& context, const DotKernel& kernel, const TensorView
     HWY_DYNAMIC_DISPATCH(FinishInt8)(sums, scale.In<float>(), bias, activation, y);
   };
   const DotOutput place{y.data, out * SizeOf(y.dtype), SizeOf(y.dtype)};
-  // More than the caches keep.
-  constexpr size_t kLarge = size_t{8} << 20;
-  const DotSource source{shape.m * in * SizeOf(x.dtype) < kLarge ? nullptr : x.data, in * SizeOf(x.dtype)};
-  DotGemm(context, kernel, shape, {pack_a, packed, pack_b, start, finish, place, {weight.data, in}, {}, source},
+  const DotSource source{x.data, in * SizeOf(x.dtype)};
+  // The usual case needs no pass over the sums.
+  const bool plain = y.dtype == DType::kF32 && activation == Activation::kNone;
+  const bool lines = reinterpret_cast<uintptr_t>(y.data) % 64 == 0 && place.row_bytes % 64 == 0;
+  const DotScaled scaled{.row_scales = nullptr,  // with the rows
+                         .column_scales = scale.In<float>(),
+                         .bias = plain && bias != nullptr ? bias->In<float>() : nullptr,
+                         .y = plain ? y.Out<float>() : nullptr,
+                         .width = out,
+                         .stream = plain && lines && WorthStreaming(y.numel() * int64_t{sizeof(float)})};
+  DotGemm(context, kernel, shape,
+          {pack_a, packed, pack_b, start, finish, place, {weight.data, in}, {}, source, plain ? &scaled : nullptr},
           context.workspace + start_bytes);
 }
 
@@ -265,9 +274,9 @@ void LinearInt8Vnni(const OpContext& context, const TensorView& x, const TensorV
                     const TensorView* bias, Activation activation, const TensorView& y) {
   Forward(context, Int8VnniKernel(), x, weight, scale, bias, activation, y);
 }
-void LinearInt8VnniWide(const OpContext& context, const TensorView& x, const TensorView& weight,
-                        const TensorView& scale, const TensorView* bias, Activation activation, const TensorView& y) {
-  Forward(context, Int8VnniWideKernel(), x, weight, scale, bias, activation, y);
+void LinearInt8VnniNarrow(const OpContext& context, const TensorView& x, const TensorView& weight,
+                          const TensorView& scale, const TensorView* bias, Activation activation, const TensorView& y) {
+  Forward(context, Int8VnniNarrowKernel(), x, weight, scale, bias, activation, y);
 }
 void LinearInt8AvxVnni(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& scale,
                        const TensorView* bias, Activation activation, const TensorView& y) {

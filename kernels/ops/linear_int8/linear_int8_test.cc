@@ -8,6 +8,7 @@
 #include "kernels/base/cpu_features.h"
 #include "kernels/core/invoke.h"
 #include "kernels/core/scalar.h"
+#include "kernels/simd/stream.h"
 #include "kernels/testing/compare.h"
 #include "kernels/testing/run.h"
 
@@ -16,7 +17,7 @@ namespace {
 
 const OpDef& Linear() { return ops::linear_int8::kOps[0]; }
 
-constexpr std::string_view kRows[] = {"amx", "avx512_vnni", "avx_vnni", "avx2", "plain"};
+constexpr std::string_view kRows[] = {"amx", "avx512_vnni", "avx512_vnni_narrow", "avx_vnni", "avx2", "plain"};
 
 OwnedCall MakeCall(int64_t rows, int64_t in, int64_t out) {
   OwnedCall sample(kLinearInt8);
@@ -76,6 +77,17 @@ TEST(LinearInt8Test, EveryRowGivesTheBitsOfTheDefinition) {
     }
   }
   EXPECT_GE(rows_tested, 14);
+}
+
+// Written past the caches.
+TEST(LinearInt8Test, ALargeOutput) {
+  const int64_t rows = 26, in = 8, out = 1 << 18;
+  const OwnedCall sample = MakeCall(rows, in, out);
+  ASSERT_TRUE(WorthStreaming(rows * out * int64_t{sizeof(float)}));
+  const Outputs got = RunSample(Linear(), sample, {.threads = 2});
+  for (int64_t i = 0; i < rows * out; i += 97) {
+    ASSERT_EQ(got.views[0].In<float>()[i], Expected(sample.call, i / out, i % out)) << i;
+  }
 }
 
 // vpmaddubsw would saturate here.
