@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/testing/float_call.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -40,6 +41,42 @@ TEST(AddLayerNorm, ShiftingARowChangesNoBitButTheSum) {
         .Run()[0];
   };
   EXPECT_EQ(normalized(zeros), normalized(shift));
+}
+
+TEST(AddLayerNorm, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::add_layer_norm::kOps[0], ops::add_layer_norm::kOps[1]), "");
+}
+
+TEST(AddLayerNorm, WeightAndBiasAreOfTheirColumn) {
+  constexpr int64_t kWidth = 67;
+  const std::vector<float> x = Uneven(2 * kWidth), residual = Uneven(2 * kWidth, 0.5f), weight = Uneven(kWidth, 0.37f),
+                           bias = Uneven(kWidth, -3);
+  const auto run = [&](const std::vector<float>& w, const std::vector<float>& b) {
+    return FloatCall(ops::add_layer_norm::kOps[0])
+        .Arg({2, kWidth}, x)
+        .Arg({2, kWidth}, residual)
+        .Arg({kWidth}, w)
+        .Arg({kWidth}, b)
+        .Run()[0];
+  };
+  const std::vector<float> normal = run(std::vector<float>(kWidth, 1), std::vector<float>(kWidth, 0));
+  const std::vector<float> y = run(weight, bias);
+  for (size_t i = 0; i < y.size(); ++i) {
+    EXPECT_EQ(y[i], std::fma(normal[i], weight[i % kWidth], bias[i % kWidth])) << i;
+  }
+}
+
+TEST(AddLayerNorm, AConstantSumBecomesTheBias) {  // eps keeps it from 0 / 0
+  const std::vector<float> x = Uneven(65), bias = Uneven(65, 0.5f);
+  std::vector<float> residual;
+  for (const float v : x) residual.push_back(3 - v);
+  const std::vector<float> y = FloatCall(ops::add_layer_norm::kOps[0])
+                                   .Arg({1, 65}, x)
+                                   .Arg({1, 65}, residual)
+                                   .Arg({65}, std::vector<float>(65, 2))
+                                   .Arg({65}, bias)
+                                   .Run()[0];
+  EXPECT_EQ(y, bias);
 }
 
 }  // namespace

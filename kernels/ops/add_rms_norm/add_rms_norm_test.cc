@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/testing/float_call.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -47,6 +48,34 @@ TEST(AddRmsNorm, GradientsStandOnTheRow) {
     }
     EXPECT_NEAR(along, 0, 1e-6 * terms + 1e-6) << width;
   }
+}
+
+TEST(AddRmsNorm, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::add_rms_norm::kOps[0], ops::add_rms_norm::kOps[1]), "");
+}
+
+TEST(AddRmsNorm, AWeightIsOfItsColumn) {
+  constexpr int64_t kWidth = 67;
+  const std::vector<float> x = Uneven(2 * kWidth), residual = Uneven(2 * kWidth, 0.5f), weight = Uneven(kWidth, 0.37f);
+  const auto run = [&](const std::vector<float>& w) {
+    return FloatCall(ops::add_rms_norm::kOps[0])
+        .Arg({2, kWidth}, x)
+        .Arg({2, kWidth}, residual)
+        .Arg({kWidth}, w)
+        .Run()[0];
+  };
+  const std::vector<float> normal = run(std::vector<float>(kWidth, 1)), y = run(weight);
+  for (size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], normal[i] * weight[i % kWidth]) << i;
+}
+
+TEST(AddRmsNorm, ASumOfZerosStaysZero) {  // eps keeps it from 0 / 0
+  const std::vector<float> x = Uneven(65);
+  const std::vector<float> y = FloatCall(ops::add_rms_norm::kOps[0])
+                                   .Arg({1, 65}, x)
+                                   .Arg({1, 65}, Uneven(65, -1))
+                                   .Arg({65}, std::vector<float>(65, 2))
+                                   .Run()[0];
+  EXPECT_EQ(y, std::vector<float>(65, 0));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "kernels/testing/compare.h"
 #include "kernels/testing/conformance.h"
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -192,6 +193,36 @@ TEST(AttentionTest, AQueryThatSeesNoKeyGivesZeros) {
     EXPECT_EQ(got.views[0].In<float>()[i], i < 40 ? 0 : sample.call.inputs[2].In<float>()[i - 40]);
   }
   EXPECT_EQ(got.views[1].In<float>()[0], -std::numeric_limits<float>::infinity());
+}
+
+TEST(AttentionTest, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::attention::kOps[0], ops::attention::kOps[1]), "");
+}
+
+TEST(AttentionTest, AQuerySeesTheKeysOfItsWindowAlone) {
+  constexpr int64_t kQueries = 7, kKeys = 12;
+  for (const bool causal : {false, true}) {
+    for (const auto& [left, right] : {std::pair<int64_t, int64_t>{-1, -1}, {0, 0}, {3, -1}, {-1, 2}, {4, 1}}) {
+      const OwnedCall sample = MakeAttention(kAttention, DType::kF32,
+                                             {.queries = {kQueries},
+                                              .keys = {kKeys},
+                                              .heads = 1,
+                                              .key_heads = 1,
+                                              .width = kKeys,
+                                              .causal = causal,
+                                              .left = left,
+                                              .right = right});
+      const TensorView& v = sample.call.inputs[2];  // key j's is 1 at j: y[i, j] is its weight
+      for (int64_t i = 0; i < kKeys * kKeys; ++i) Set(v, i / kKeys * v.stride(0) + i % kKeys, i % (kKeys + 1) == 0);
+      const Outputs got = RunSample(Forward(), sample);
+      for (int64_t i = 0; i < kQueries * kKeys; ++i) {
+        const int64_t place = i / kKeys + kKeys - kQueries, key = i % kKeys;
+        const bool seen =
+            (!causal || key <= place) && (left < 0 || key >= place - left) && (right < 0 || key <= place + right);
+        EXPECT_EQ(got.views[0].In<float>()[i] > 0, seen) << i << " causal " << causal << left << right;
+      }
+    }
+  }
 }
 
 }  // namespace

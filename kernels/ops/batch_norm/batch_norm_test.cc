@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "kernels/testing/float_call.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -49,6 +50,26 @@ TEST(BatchNorm, ANaNStaysInItsPlace) {
   x[20] = std::nanf("");
   const std::vector<float> y = Normalized(x, 9);
   for (size_t i = 0; i < y.size(); ++i) EXPECT_TRUE(i == 20 ? std::isnan(y[i]) : y[i] == clean[i]) << i;
+}
+
+TEST(BatchNorm, TheGradientIsTheSlope) {
+  const auto positive = [](OwnedCall& sample) {
+    const TensorView& var = sample.call.inputs[static_cast<size_t>(kBatchNorm.FindInput("var"))];
+    for (int64_t c = 0; c < var.numel(); ++c) var.Out<double>()[c] = std::fabs(var.In<double>()[c]) + 0.5;
+  };
+  EXPECT_EQ(CheckSlopes(ops::batch_norm::kOps[0], ops::batch_norm::kOps[1], positive), "");
+}
+
+TEST(BatchNorm, EpsIsAddedToTheVariance) {
+  const std::vector<float> y = FloatCall(ops::batch_norm::kOps[0])
+                                   .Arg({1, 1, 2}, {1, 5})
+                                   .Arg({1}, {1})
+                                   .Arg({1}, {3.75f})
+                                   .Arg({1}, {3})
+                                   .Arg({1}, {0.5f})
+                                   .Set("eps", 0.25)
+                                   .Run()[0];
+  EXPECT_EQ(y, (std::vector<float>{0.5f, 6.5f}));
 }
 
 }  // namespace

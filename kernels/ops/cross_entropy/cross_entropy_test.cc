@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "kernels/testing/float_call.h"
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -78,6 +80,19 @@ TEST_P(CrossEntropyTest, ANanAnywhereInTheRowIsSeen) {
   }
 }
 
+TEST_P(CrossEntropyTest, TheLossIsTheLogOfTheTargetsShareSmoothedByTheOthers) {
+  std::vector<float> logits = Uneven(77, 0.125f);
+  std::vector<int64_t> target = {5};
+  double sum = 0, mean = 0;
+  for (const float v : logits) sum += std::exp(double{v}), mean += double{v} / 77;
+  for (const double smoothing : {0.0, 0.1}) {
+    OwnedCall sample = OneRow(logits, target);
+    sample.call.attrs[static_cast<size_t>(kCrossEntropy.FindAttr("label_smoothing"))].f = smoothing;
+    const Outputs out = RunSample(ops::cross_entropy::kOps[0], sample, {.row = GetParam()});
+    EXPECT_NEAR(*out.views[0].In<float>(), std::log(sum) - (1 - smoothing) * logits[5] - smoothing * mean, 2e-6);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Rows, CrossEntropyTest, testing::Values("simd", "ref"),
                          [](const auto& info) { return info.param; });
 
@@ -90,6 +105,10 @@ TEST(CrossEntropy, RefusesATargetThatIsNoClass) {
               "strata::cross_entropy: target has " + std::to_string(bad) +
                   " at position 0, wanted an index from 0 to 9 (the size of C is 10) or -100");
   }
+}
+
+TEST(CrossEntropy, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::cross_entropy::kOps[0], ops::cross_entropy::kOps[1]), "");
 }
 
 }  // namespace

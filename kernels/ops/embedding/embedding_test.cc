@@ -5,7 +5,9 @@
 
 #include <vector>
 
+#include "kernels/testing/float_call.h"
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -60,6 +62,23 @@ TEST(EmbeddingBackward, AFrequentIdKeepsItsGradient) {
   const Outputs out = RunSample(ops::embedding::kOps[1], sample);
   EXPECT_EQ(ToFloat(out.views[0].In<BF16>()[0]), 0);
   EXPECT_EQ(ToFloat(out.views[0].In<BF16>()[1]), static_cast<float>(kPlaces));
+}
+
+TEST(EmbeddingBackward, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::embedding::kOps[0], ops::embedding::kOps[1]), "");
+}
+
+TEST(Embedding, EveryIdGetsItsRow) {
+  std::vector<float> weight = Uneven(kRows * kWidth);
+  std::vector<int32_t> ids = {5, 0, 3, 3, 1};
+  OwnedCall sample(kEmbedding);
+  sample.call.inputs[0] = MakeView(weight.data(), DType::kF32, {kRows, kWidth});
+  sample.call.inputs[1] = MakeView(ids.data(), DType::kI32, {5});
+  const Outputs out = RunSample(ops::embedding::kOps[0], sample);
+  for (int64_t i = 0; i < 5 * kWidth; ++i) {
+    const int64_t from = ids[static_cast<size_t>(i / kWidth)] * kWidth + i % kWidth;
+    EXPECT_EQ(out.views[0].In<float>()[i], weight[static_cast<size_t>(from)]) << i;
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "kernels/testing/float_call.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -52,6 +53,43 @@ TEST(GroupNorm, ANaNStaysInItsGroup) {
     else
       EXPECT_EQ(y[i], clean[i]) << i;
   }
+}
+
+TEST(GroupNorm, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::group_norm::kOps[0], ops::group_norm::kOps[1]), "");
+}
+
+TEST(GroupNorm, WeightAndBiasAreOfTheirChannelAndSiluComesLast) {
+  const std::vector<float> weight = {2, -3, 0.5f, 7, 1, -0.25f}, bias = {1, 0, -7, 3, 0.5f, 2};
+  for (const int64_t places : {1, 9, 67}) {
+    const std::vector<float> x = Uneven(static_cast<int>(kBatch * kChannels * places));
+    const std::vector<float> normal = Normalized(x, places)[0];
+    for (const bool silu : {false, true}) {
+      const std::vector<float> y = FloatCall(ops::group_norm::kOps[0])
+                                       .Arg({kBatch, kChannels, places}, x)
+                                       .Arg({kChannels}, weight)
+                                       .Arg({kChannels}, bias)
+                                       .Set("groups", kGroups)
+                                       .Set("eps", 0)
+                                       .Set("activation", silu)
+                                       .Run()[0];
+      for (size_t i = 0; i < y.size(); ++i) {
+        const size_t channel = i / static_cast<size_t>(places) % kChannels;
+        const double z = std::fma(normal[i], weight[channel], bias[channel]);
+        EXPECT_NEAR(y[i], silu ? z / (1 + std::exp(-z)) : z, silu ? 1e-6 * std::fabs(z) : 0) << i << " of " << places;
+      }
+    }
+  }
+}
+
+TEST(GroupNorm, AConstantGroupIsItsBias) {  // eps keeps it from 0 / 0
+  const std::vector<float> y = FloatCall(ops::group_norm::kOps[0])
+                                   .Arg({1, 4, 9}, std::vector<float>(36, 2.5f))
+                                   .Arg({4}, {3, 3, 3, 3})
+                                   .Arg({4}, {0, 1, -2, 7})
+                                   .Set("groups", 2)
+                                   .Run()[0];
+  for (size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], (std::vector<float>{0, 1, -2, 7}[i / 9])) << i;
 }
 
 }  // namespace

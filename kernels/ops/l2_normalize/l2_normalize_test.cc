@@ -6,7 +6,9 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/testing/float_call.h"
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -49,8 +51,19 @@ TEST_P(L2NormalizeTest, OneElementHasNoGradientAndANaNSpoilsItsRow) {
   EXPECT_TRUE(std::isnan(y[0]) && std::isnan(y[1]));
 }
 
+TEST_P(L2NormalizeTest, ARowKeepsItsDirection) {
+  const std::vector<float> x = Uneven(65, 0.5f), y = RunRow(ops::l2_normalize::kOps[0], {x}, 1e-12, GetParam());
+  double squares = 0;
+  for (const float v : x) squares += double{v} * v;
+  for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(y[i], x[i] / std::sqrt(squares), 1e-7) << i;
+}
+
 INSTANTIATE_TEST_SUITE_P(Rows, L2NormalizeTest, testing::Values("simd", "ref"),
                          [](const auto& info) { return info.param; });
+
+TEST(L2Normalize, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::l2_normalize::kOps[0], ops::l2_normalize::kOps[1]), "");
+}
 
 }  // namespace
 }  // namespace strata

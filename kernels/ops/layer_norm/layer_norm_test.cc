@@ -9,6 +9,7 @@
 
 #include "kernels/testing/float_call.h"
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -70,6 +71,23 @@ TEST(LayerNorm, TheGradientsOfARowSumToZeroAndStandOnIt) {
     }
     EXPECT_NEAR(sum, 0, 1e-6 * terms + 1e-6) << width;
     EXPECT_NEAR(along, 0, 2e-5 * terms + 1e-5) << width;
+  }
+}
+
+TEST(LayerNorm, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::layer_norm::kOps[0], ops::layer_norm::kOps[1]), "");
+}
+
+TEST(LayerNorm, WeightAndBiasAreOfTheirColumn) {
+  constexpr int64_t kWidth = 67;
+  const std::vector<float> x = Uneven(2 * kWidth), weight = Uneven(kWidth, 0.37f), bias = Uneven(kWidth, -3);
+  const auto run = [&](const std::vector<float>& w, const std::vector<float>& b) {
+    return FloatCall(ops::layer_norm::kOps[0]).Arg({2, kWidth}, x).Arg({kWidth}, w).Arg({kWidth}, b).Run()[0];
+  };
+  const std::vector<float> normal = run(std::vector<float>(kWidth, 1), std::vector<float>(kWidth, 0));
+  const std::vector<float> y = run(weight, bias);
+  for (size_t i = 0; i < y.size(); ++i) {
+    EXPECT_EQ(y[i], std::fma(normal[i], weight[i % kWidth], bias[i % kWidth])) << i;
   }
 }
 

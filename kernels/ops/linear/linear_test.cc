@@ -11,6 +11,7 @@
 #include "kernels/simd/targets.h"
 #include "kernels/testing/compare.h"
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -301,6 +302,10 @@ TEST(LinearBackwardTest, LargeGradientsAgreeWithTheReference) {
       EXPECT_EQ(DifferentBits(kLinearBackward, RunSample(Backward(), sample, {.target = target}), got), "") << target;
     }
   }
+}
+
+TEST(LinearBackwardTest, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::linear::kOps[0], ops::linear::kOps[1]), "");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include "kernels/testing/float_call.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -44,6 +45,37 @@ TEST(LinearCrossEntropyTest, EqualLogitsCostTheLogOfTheirNumberAndPushAllClasses
     for (int64_t c = 0; c < kClasses; ++c) sum += out.views[2].In<float>()[c * kWidth + k];
     EXPECT_NEAR(sum, 0, 1e-5);
     EXPECT_LT(out.views[2].In<float>()[k] * x[static_cast<size_t>(k)], 0) << "the first row's target";
+  }
+}
+
+TEST(LinearCrossEntropyTest, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::linear_cross_entropy::kOps[0], ops::linear_cross_entropy::kOps[1]), "");
+}
+
+TEST(LinearCrossEntropyTest, TheLossIsTheMeanOfTheRowsLosses) {
+  constexpr int64_t kRows = 3, kWidth = 5, kClasses = 70;
+  std::vector<float> x = Uneven(kRows * kWidth, 0.02f), weight = Uneven(kClasses * kWidth, 0.03f);
+  std::vector<float> bias = Uneven(kClasses, 0.01f);
+  std::vector<int64_t> target = {0, -100, 33};  // the second is ignored
+  for (const double smoothing : {0.0, 0.1}) {
+    double want = 0;
+    for (const size_t r : {0u, 2u}) {
+      double sum = 0, mean = 0, hit = 0;
+      for (size_t c = 0; c < kClasses; ++c) {
+        double logit = bias[c];
+        for (size_t k = 0; k < kWidth; ++k) logit += double{x[r * kWidth + k]} * weight[c * kWidth + k];
+        sum += std::exp(logit), mean += logit / kClasses;
+        if (static_cast<int64_t>(c) == target[r]) hit = logit;
+      }
+      want += (std::log(sum) - (1 - smoothing) * hit - smoothing * mean) / 2;
+    }
+    OwnedCall sample(kLinearCrossEntropy);
+    sample.call.inputs[0] = MakeView(x.data(), DType::kF32, {kRows, kWidth});
+    sample.call.inputs[1] = MakeView(weight.data(), DType::kF32, {kClasses, kWidth});
+    sample.call.inputs[2] = MakeView(target.data(), DType::kI64, {kRows});
+    sample.call.inputs[3] = MakeView(bias.data(), DType::kF32, {kClasses});
+    sample.call.attrs[static_cast<size_t>(kLinearCrossEntropy.FindAttr("label_smoothing"))].f = smoothing;
+    EXPECT_NEAR(*RunSample(ops::linear_cross_entropy::kOps[0], sample).views[0].In<float>(), want, 2e-6);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "kernels/testing/float_call.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -39,6 +40,15 @@ TEST(LogSoftmax, TheGradientsOfARowSumToZero) {
     for (float v : grads) sum += v, terms += std::abs(v);
     EXPECT_NEAR(sum, 0, 2e-6 * terms + 1e-5) << width;
   }
+}
+
+TEST(LogSoftmax, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::log_softmax::kOps[0], ops::log_softmax::kOps[1]), "");
+}
+
+TEST(LogSoftmax, DifferencesInARowStay) {
+  const std::vector<float> row = Uneven(97, 0.125f), y = LogSoftmax(row);
+  for (size_t i = 1; i < row.size(); ++i) EXPECT_NEAR(y[i] - y[0], row[i] - row[0], 2e-6) << i;
 }
 
 }  // namespace

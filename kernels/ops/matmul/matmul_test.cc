@@ -11,6 +11,7 @@
 #include "kernels/simd/targets.h"
 #include "kernels/testing/compare.h"
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -109,6 +110,8 @@ TEST(MatmulTest, Bf16DotAddsPairsInOrder) {
     }
   }
 }
+
+TEST(MatmulTest, TheGradientIsTheSlope) { EXPECT_EQ(CheckSlopes(ops::matmul::kOps[0], ops::matmul::kOps[1]), ""); }
 
 }  // namespace
 }  // namespace strata

@@ -68,5 +68,27 @@ TEST(PagedAttentionTest, DecodesAndChunksAgreeWithTheReferenceAndWithThemselves)
   }
 }
 
+TEST(PagedAttentionTest, AQuerySeesTheKeysOfItsContextAndWindowAlone) {
+  constexpr int64_t kQueries = 4, kKeys = 12, kBlock = 5;
+  for (const bool causal : {false, true}) {
+    for (const int64_t left : {-1, 0, 3}) {
+      const OwnedCall sample = MakePaged(DType::kF32, {{kQueries}, {kKeys}, 1, 1, kKeys, kBlock, causal, left});
+      const TensorView &cache = sample.call.inputs[2], &table = sample.call.inputs[4];
+      for (int64_t i = 0; i < cache.numel(); ++i) cache.Out<float>()[i] = 1000;  // of nobody's keys
+      for (int64_t i = 0; i < kKeys * kKeys; ++i) {
+        const int64_t key = i / kKeys, row = table.In<int64_t>()[key / kBlock] * kBlock + key % kBlock;
+        cache.Out<float>()[row * kKeys + i % kKeys] = i % (kKeys + 1) == 0;  // y[i, j] is key j's weight
+      }
+      const Outputs got = RunSample(ops::paged_attention::kOps[0], sample);
+      for (int64_t i = 0; i < kQueries * kKeys; ++i) {
+        const int64_t place = i / kKeys + kKeys - kQueries, key = i % kKeys;
+        const float y = got.views[0].In<float>()[i];
+        EXPECT_EQ(y > 0, (!causal || key <= place) && (left < 0 || key >= place - left)) << i << causal << left;
+        EXPECT_LE(y, 1) << "a key behind the context";
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace strata

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -79,6 +80,8 @@ TEST_P(ReduceTest, ALargeMeanDoesNotDrownTheVariance) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, ReduceTest, testing::Values("simd", "ref"), [](const auto& info) { return info.param; });
+
+TEST(Reduce, TheGradientIsTheSlope) { EXPECT_EQ(CheckSlopes(ops::reduce::kOps[0], ops::reduce::kOps[1]), ""); }
 
 }  // namespace
 }  // namespace strata

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -55,6 +56,10 @@ TEST(ReduceOuter, ALargeMeanDoesNotDrownTheVariance) {
   // The squares of -1, 0 and 1 add up to two thirds of the rows; the divisor is one less than these.
   const auto want = static_cast<float>(2.0 / 3 * kRows / (kRows - 1));
   for (const float v : Reduced(x, Reduction::kVar)) EXPECT_EQ(v, want);
+}
+
+TEST(ReduceOuter, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::reduce_outer::kOps[0], ops::reduce_outer::kOps[1]), "");
 }
 
 }  // namespace

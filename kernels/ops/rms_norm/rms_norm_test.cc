@@ -8,6 +8,7 @@
 
 #include "kernels/testing/float_call.h"
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -65,6 +66,18 @@ TEST(RmsNorm, TheGradientsOfARowStandOnIt) {
     }
     EXPECT_NEAR(along, 0, 1e-6 * terms + 1e-6) << width;
   }
+}
+
+TEST(RmsNorm, TheGradientIsTheSlope) { EXPECT_EQ(CheckSlopes(ops::rms_norm::kOps[0], ops::rms_norm::kOps[1]), ""); }
+
+TEST(RmsNorm, AWeightIsOfItsColumn) {
+  constexpr int64_t kWidth = 67;
+  const std::vector<float> x = Uneven(2 * kWidth), weight = Uneven(kWidth, 0.37f);
+  const auto run = [&](const std::vector<float>& w) {
+    return FloatCall(ops::rms_norm::kOps[0]).Arg({2, kWidth}, x).Arg({kWidth}, w).Run()[0];
+  };
+  const std::vector<float> normal = run(std::vector<float>(kWidth, 1)), y = run(weight);
+  for (size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], normal[i] * weight[i % kWidth]) << i;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/simd/philox.h"
 #include "kernels/testing/run.h"
 
 namespace strata {
@@ -121,6 +122,9 @@ TEST(SampleTest, WhatIsNotFiniteIsAnArgmax) {
   EXPECT_EQ(Draws({1, kInf, kInf}, 1)[0], 1);
   EXPECT_EQ(Draws({1, kInf, std::nanf("")}, 1)[0], 2);
   EXPECT_EQ(Draws({-kInf, -kInf}, 1)[0], 0);
+  std::vector<float> logits(40, 1.0f);
+  logits[21] = logits[33] = std::nanf("");
+  EXPECT_EQ(Draws(logits, 1)[0], 21);
 }
 
 TEST(SampleTest, AnImpossibleTokenIsNeverDrawn) {
@@ -137,6 +141,30 @@ TEST(SampleTest, ADrawDependsOnItsOwnSeedAndPosition) {
   const std::vector<int64_t> some = Draws(logits, 10), more = Draws(logits, 50), other = Draws(logits, 10, {.seed = 6});
   EXPECT_TRUE(std::equal(some.begin(), some.end(), more.begin()));
   EXPECT_NE(some, other);
+}
+
+TEST(SampleTest, TopPCountsOfWhatTopKLeaves) {
+  // Of the best three, 0.5, 0.3 and 0.1, the first two have 8 of 9 parts.
+  std::vector<float> logits;
+  for (const double p : {0.1, 0.5, 0.3, 0.1}) logits.push_back(static_cast<float>(std::log(p)));
+  EXPECT_LT(std::abs(Excess(Draws(logits, 5000, {.top_p = 0.88f, .top_k = 3}), {0, 0.5, 0.3, 0})), 4);
+  EXPECT_LT(std::abs(Excess(Draws(logits, 5000, {.top_p = 0.9f, .top_k = 3}), {0.1, 0.5, 0.3, 0})), 4);
+}
+
+TEST(SampleTest, TopKFindsATokenInEveryPlace) {
+  for (size_t at = 0; at < 67; ++at) {
+    std::vector<float> logits(67, 0.0f);
+    logits[at] = 200;
+    EXPECT_EQ(Draws(logits, 1, {.top_k = 2})[0], static_cast<int64_t>(at));
+  }
+}
+
+TEST(SampleTest, ADrawIsPhiloxsNumberOfItsSeedAndPosition) {
+  const std::vector<int64_t> draws = Draws({0, 0, 0, 0}, 50);  // four alike: the quarter that the number lies in
+  for (size_t b = 0; b < draws.size(); ++b) {
+    const auto words = PhiloxBlock(static_cast<uint64_t>(Options().seed), kSampleStream, b);
+    EXPECT_EQ(draws[b], static_cast<int64_t>(4 * UniformDouble(words[0], words[1]))) << b;
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -80,6 +81,10 @@ TEST(SegmentPool, RefusesOffsetsThatDoNotCoverTheRows) {
   EXPECT_EQ(message({1, 5}),
             "strata::segment_pool: cu_seqlens has 1 at position 0, wanted 0, the start of the first run");
   EXPECT_EQ(message({0, 3, 2, 5}), "strata::segment_pool: cu_seqlens has 2 at position 2, wanted at least 3");
+}
+
+TEST(SegmentPool, TheGradientIsTheSlope) {
+  EXPECT_EQ(CheckSlopes(ops::segment_pool::kOps[0], ops::segment_pool::kOps[1]), "");
 }
 
 }  // namespace

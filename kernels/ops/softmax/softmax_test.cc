@@ -10,6 +10,7 @@
 
 #include "kernels/testing/float_call.h"
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -82,8 +83,18 @@ TEST_P(SoftmaxTest, TheGradientsOfARowSumToZero) {
   }
 }
 
+TEST_P(SoftmaxTest, SharesOfARowAreAsTheirExponentials) {
+  const std::vector<float> row = Uneven(97, 0.125f), y = Softmax(row, GetParam());
+  for (size_t i = 1; i < row.size(); ++i) {
+    const double ratio = std::exp(double{row[i]} - row[0]);
+    EXPECT_NEAR(y[i] / y[0], ratio, 1e-6 * ratio) << i;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Rows, SoftmaxTest, testing::Values("simd", "ref"),
                          [](const auto& info) { return info.param; });
+
+TEST(Softmax, TheGradientIsTheSlope) { EXPECT_EQ(CheckSlopes(ops::softmax::kOps[0], ops::softmax::kOps[1]), ""); }
 
 }  // namespace
 }  // namespace strata

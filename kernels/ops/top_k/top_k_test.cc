@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/testing/run.h"
+#include "kernels/testing/slope.h"
 
 namespace strata {
 namespace {
@@ -54,6 +55,21 @@ TEST(TopK, ANaNIsTheLargest) {
   std::vector<float> row = {1, std::nanf(""), HUGE_VALF, 2};
   EXPECT_EQ(TopK(row, 2, false).indices, (std::vector<int64_t>{1, 2}));
   EXPECT_EQ(TopK(row, 4, true).indices, (std::vector<int64_t>{0, 3, 2, 1}));
+}
+
+TEST(TopK, TheGradientIsTheSlope) { EXPECT_EQ(CheckSlopes(ops::top_k::kOps[0], ops::top_k::kOps[1]), ""); }
+
+TEST(TopK, TheLargestAndTheSmallestAreFoundInEveryPlace) {
+  for (const size_t width : {1u, 16u, 67u, 300u}) {
+    for (size_t at = 0; at < width; ++at) {
+      std::vector<float> row(width, 1.0f);
+      row[at] = 2;
+      EXPECT_EQ(TopK(row, std::min<int64_t>(2, static_cast<int64_t>(width)), false).indices[0],
+                static_cast<int64_t>(at));
+      row[at] = 0;
+      EXPECT_EQ(TopK(row, 1, true).indices[0], static_cast<int64_t>(at));
+    }
+  }
 }
 
 }  // namespace
