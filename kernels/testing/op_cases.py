@@ -23,6 +23,16 @@ TOLERANCE = {
 }
 DTYPES = tuple(TOLERANCE)
 
+
+def bits(tensor):
+    return tensor.detach().contiguous().view(torch.uint8)
+
+
+def maker(generator, dtype):
+    """make(*shape): random tensors of `dtype`, drawn in float64."""
+    return lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+
+
 _FORWARD = "_backward"
 _TRAINING = "_training"
 

@@ -1,6 +1,6 @@
-// The gradient is the slope: what a backward gives, times a random direction, is by how much the forward's results change
-// along it (central differences in float64). Nothing is taken from a reference. A backward of zeros, of twice the
-// gradient, without a term or of a neighbour fails.
+// The gradient is the slope: what a backward gives, times a random direction, is by how much the forward's results
+// change along it (central differences in float64). Nothing is taken from a reference. A backward of zeros, of twice
+// the gradient, without a term or of a neighbour fails.
 //
 //   EXPECT_EQ(CheckSlopes(ops::softmax::kOps[0], ops::softmax::kOps[1]), "");
 #pragma once

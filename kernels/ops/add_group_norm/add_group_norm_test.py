@@ -4,21 +4,17 @@ import pytest
 import torch
 from strata import ops
 
+from kernels.testing.op_cases import DTYPES, bits, maker
+
 # The last: outputs of 24 MiB and more leave past the caches, in every dtype.
 SHAPES = [(2, 6, 5, 3), (3, 8, 1, 2), (2, 32, 100, 8), (6, 64, 32768, 16)]
-DTYPES = (torch.float32, torch.bfloat16, torch.float64)
-
-
-def bits(tensor):
-    return tensor.detach().contiguous().view(torch.uint8)
 
 
 @pytest.mark.parametrize("activation", ["none", "silu"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_the_bits_of_an_addition_and_a_norm(shape, dtype, activation):
-    generator = torch.Generator().manual_seed(shape[2])
-    make = lambda *size: torch.randn(size, generator=generator).to(dtype)  # noqa: E731
+    make = maker(torch.Generator().manual_seed(shape[2]), dtype)
     *size, groups = shape
     x, residual, grad_y, grad_sum = (make(*size) for _ in range(4))
     weight, bias = make(size[1]), make(size[1])

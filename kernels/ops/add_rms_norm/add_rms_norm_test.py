@@ -4,18 +4,14 @@ import pytest
 import torch
 from strata import ops
 
+from kernels.testing.op_cases import DTYPES, bits, maker
+
 # The last: outputs of 24 MiB and more leave past the caches, in every dtype.
 SHAPES = [(1, 1), (3, 17), (64, 384), (65, 130), (6144, 2048)]
-DTYPES = (torch.float32, torch.bfloat16, torch.float64)
-
-
-def bits(tensor):
-    return tensor.detach().contiguous().view(torch.uint8)
 
 
 def inputs(shape, dtype):
-    generator = torch.Generator().manual_seed(shape[1])
-    make = lambda *size: torch.randn(size, generator=generator).to(dtype)  # noqa: E731
+    make = maker(torch.Generator().manual_seed(shape[1]), dtype)
     return make(*shape), make(*shape), make(shape[1]), make(*shape), make(*shape)
 
 

@@ -6,10 +6,12 @@ import torch
 
 from strata import ops
 
+from kernels.testing.op_cases import maker
+
 
 def arguments(dtype):
     generator = torch.Generator().manual_seed(1)
-    make = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)  # noqa: E731
+    make = maker(generator, dtype)
     tables = torch.randperm(9, generator=generator).view(3, 3)
     new = make(6, 3, 2, 8)  # k and v are slices of one tensor, as a projection leaves them
     ends, lengths = torch.tensor([0, 1, 1, 6]), torch.tensor([12, 4, 7])
@@ -44,8 +46,7 @@ def test_a_table_that_leads_out_of_the_cache_is_an_error():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_decoding_token_by_token_has_the_bits_of_one_attention(dtype):
-    generator = torch.Generator().manual_seed(2)
-    make = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)  # noqa: E731
+    make = maker(torch.Generator().manual_seed(2), dtype)
     tokens, prompt, length = 40, 33, 8
     q, k, v = make(tokens, 4, 16), make(tokens, 2, 16), make(tokens, 2, 16)
     k_cache, v_cache = make(5, length, 2, 16), make(5, length, 2, 16)

@@ -3,6 +3,8 @@ import torch
 
 from strata import ops
 
+from kernels.testing.op_cases import maker
+
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=lambda d: str(d)[6:])
 def test_a_query_that_sees_one_key_has_no_gradient(dtype):
@@ -22,8 +24,7 @@ def test_a_query_that_sees_one_key_has_no_gradient(dtype):
 @pytest.mark.parametrize("options", [{"causal": True}, {"causal": True, "window_left": 150}, {}], ids=str)
 def test_few_queries_have_the_bits_of_many(dtype, width, queries, options):
     """Few go by blocks of keys, many by blocks of queries; with a bias, and grouped heads."""
-    generator = torch.Generator().manual_seed(1)
-    make = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)  # noqa: E731
+    make = maker(torch.Generator().manual_seed(1), dtype)
     keys, heads, key_heads = 300, 6, 2
     q, k, v = make(keys, heads, width), make(keys, key_heads, width), make(keys, key_heads, width)
     whole, part = torch.tensor([0, keys]), torch.tensor([0, queries])

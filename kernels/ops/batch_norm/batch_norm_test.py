@@ -4,19 +4,15 @@ import pytest
 import torch
 from strata import ops
 
+from kernels.testing.op_cases import DTYPES, bits, maker
+
 # The last: outputs of 24 MiB and more leave past the caches, in every dtype.
 SHAPES = [(3, 12, 35), (4, 130, 1), (2, 3, 64), (6, 64, 32768)]
-DTYPES = (torch.float32, torch.bfloat16, torch.float64)
-
-
-def bits(tensor):
-    return tensor.detach().contiguous().view(torch.uint8)
 
 
 def inputs(shape, dtype):
     """x, the statistics, weight and bias, residual, gradient"""
-    generator = torch.Generator().manual_seed(shape[2])
-    make = lambda *size: torch.randn(size, generator=generator).to(dtype)  # noqa: E731
+    make = maker(torch.Generator().manual_seed(shape[2]), dtype)
     channels = [make(shape[1]), make(shape[1]).square() + 0.5, make(shape[1]), make(shape[1])]
     return make(*shape), channels, make(*shape), make(*shape)
 

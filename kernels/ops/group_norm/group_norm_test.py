@@ -4,16 +4,12 @@ import pytest
 import torch
 from strata import ops
 
-DTYPES = (torch.float32, torch.bfloat16, torch.float64)
+from kernels.testing.op_cases import DTYPES, bits, maker
 
-
-def bits(tensor):
-    return tensor.detach().contiguous().view(torch.uint8)
 
 
 def inputs(dtype, samples=3, channels=12, places=35):
-    generator = torch.Generator().manual_seed(places)
-    make = lambda *size: torch.randn(size, generator=generator).to(dtype)  # noqa: E731
+    make = maker(torch.Generator().manual_seed(places), dtype)
     return make(samples, channels, places), make(channels), make(channels), make(samples, channels, places)
 
 

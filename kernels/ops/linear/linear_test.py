@@ -3,6 +3,8 @@ import torch
 
 from strata import ops
 
+from kernels.testing.op_cases import maker
+
 ACTIVATIONS = ("none", "gelu", "gelu_tanh", "relu", "silu")
 
 
@@ -10,8 +12,7 @@ ACTIVATIONS = ("none", "gelu", "gelu_tanh", "relu", "silu")
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_keeping_the_sum_for_the_gradient_changes_no_bit(activation, dtype):
     """The front function keeps what is ahead of an activation; the bare operator computes it again."""
-    generator = torch.Generator().manual_seed(0)
-    make = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)  # noqa: E731
+    make = maker(torch.Generator().manual_seed(0), dtype)
     inputs, grad = (make(20, 70), make(40, 70), make(40)), make(20, 40)
     found = []
 

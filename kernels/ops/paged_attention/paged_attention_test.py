@@ -5,13 +5,15 @@ import torch
 
 from strata import ops
 
+from kernels.testing.op_cases import maker
+
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("queries,group", [((1, 1, 1), 1), ((1, 1, 1), 8), ((1, 1, 1), 13), ((5, 1, 40), 2)])
 @pytest.mark.parametrize("left", [-1, 20])
 def test_the_bits_of_attention_on_gathered_keys(dtype, queries, group, left):
     generator = torch.Generator().manual_seed(2)
-    make = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)  # noqa: E731
+    make = maker(generator, dtype)
     keys, block, heads, width = (300, 7, 129), 16, 2, 40
     tables = torch.randperm(3 * 20, generator=generator).view(3, 20)
     k_cache, v_cache = make(60, block, heads, width), make(60, block, heads, width)
