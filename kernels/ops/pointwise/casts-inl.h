@@ -154,6 +154,17 @@ HWY_INLINE hn::Vec<D> RoundAs(D d, hn::Vec<D> v) {
   }
 }
 
+// The same for bfloat16 of what a step made of bfloat16 operands: the lower half of a NaN is zero there, and rounding
+// leaves it a NaN without being asked to.
+template <class D>
+HWY_INLINE hn::Vec<D> RoundStepResult(D d, hn::Vec<D> v) {
+  const hn::RebindToUnsigned<D> du;
+  const auto u = hn::BitCast(du, v);
+  const auto odd = hn::And(hn::ShiftRight<16>(u), hn::Set(du, 1u));
+  const auto rounded = hn::Add(hn::Add(u, hn::Set(du, 0x7fffu)), odd);
+  return hn::BitCast(d, hn::And(rounded, hn::Set(du, 0xffff0000u)));
+}
+
 // Whole tiles of it. `out` may end where `in` does.
 template <class T>
 void FromNarrow(const T* in, float* out, size_t count) {

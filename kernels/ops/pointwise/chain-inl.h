@@ -1,6 +1,6 @@
 // Chains: steps on float32 or float64 that run one after the other on eight vectors in registers, so that a value which
 // only the next step wants never goes to memory. Each link is a function that ends by calling the next one with the
-// four vectors as arguments: a jump, no return. Included once per SIMD target.
+// vectors as arguments: a jump, no return. Included once per SIMD target.
 //
 //   links[0] = {LoadLink<float>(), {&x}};                                           // v = x
 //   links[1] = {BinaryLinks<float>(Code::kMul, Form::kLeft), {&y}};                 // v = v * y
@@ -19,11 +19,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/ops/pointwise/casts-inl.h"
+#include "kernels/ops/pointwise/links-inl.h"
 #include "kernels/ops/pointwise/program.h"
 #include "kernels/ops/pointwise/steps-inl.h"
 #include "kernels/ops/pointwise/tile.h"
-#include "kernels/simd/stream-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
@@ -41,38 +40,40 @@ using ChainVec = hn::Vec<hn::ScalableTag<F>>;
 template <class F, class V = ChainVec<F>>
 using RunFn = void (*)(const Link* link, size_t i, V, V, V, V, V, V, V, V);
 
-// Where a link reads and writes: vector k of the strip of elements at i.
-template <class D>
+// Where a link reads and writes: vector k of the strip of elements at i. kMove: no operand is the same everywhere, so
+// that vectors are at fixed distances.
+template <class D, bool kMove>
 class Here {
  public:
   HWY_INLINE Here(D tag, const Link& link, size_t i) : d(tag), link_(link), i_(i) {}
 
   template <class T>
   HWY_INLINE const T* In(size_t operand, size_t k) const {
-    return Find<T>(*link_.in[operand], k);
+    return Operand<T>(*link_.in[operand], k);
   }
   template <class T>
   HWY_INLINE T* Out(size_t k) const {
-    return Find<T>(*link_.out, k);
+    return reinterpret_cast<T*>(link_.out->data) + (i_ & link_.out->mask) + k * hn::Lanes(d);
   }
   HWY_INLINE hn::Vec<D> Read(size_t operand, size_t k) const { return hn::LoadU(d, In<hn::TFromD<D>>(operand, k)); }
-  HWY_INLINE hn::Vec<D> ReadThird(size_t k) const { return hn::LoadU(d, Out<hn::TFromD<D>>(k)); }
+  HWY_INLINE hn::Vec<D> ReadThird(size_t k) const { return hn::LoadU(d, Operand<hn::TFromD<D>>(*link_.out, k)); }
 
   D d;
 
  private:
   template <class T>
-  HWY_INLINE T* Find(const Place& place, size_t k) const {
-    return reinterpret_cast<T*>(place.data) + (i_ & place.mask) + k * (hn::Lanes(d) & place.mask);
+  HWY_INLINE const T* Operand(const Place& place, size_t k) const {
+    const size_t step = kMove ? hn::Lanes(d) : hn::Lanes(d) & place.mask;
+    return reinterpret_cast<const T*>(place.data) + (i_ & place.mask) + k * step;
   }
 
   const Link& link_;
   size_t i_;
 };
 
-template <class F, class Do, class V = ChainVec<F>>
+template <class F, class Do, bool kMove, class V = ChainVec<F>>
 void RunLink(const Link* link, size_t i, V a, V b, V c, V e, V f, V g, V h, V j) {
-  const Here<hn::ScalableTag<F>> at({}, *link, i);
+  const Here<hn::ScalableTag<F>, kMove> at({}, *link, i);
   // No array: it would make every link align the stack, which takes longer than a multiplication.
   a = Do::Of(at, a, 0);
   b = Do::Of(at, b, 1);
@@ -84,9 +85,18 @@ void RunLink(const Link* link, size_t i, V a, V b, V c, V e, V f, V g, V h, V j)
   j = Do::Of(at, j, 7);
   return reinterpret_cast<RunFn<F>>(link[1].run)(link + 1, i, a, b, c, e, f, g, h, j);
 }
+// A link that reads no operand, or none that is the same everywhere.
 template <class F, class Do>
 LinkFn LinkOf() {
-  return reinterpret_cast<LinkFn>(&RunLink<F, Do>);
+  return reinterpret_cast<LinkFn>(&RunLink<F, Do, true>);
+}
+// `move`: no operand is the same everywhere. float64 is not worth the code.
+template <class F, class Do>
+LinkFn LinkOf(bool move) {
+  if constexpr (sizeof(F) == 4) {
+    if (move) return LinkOf<F, Do>();
+  }
+  return reinterpret_cast<LinkFn>(&RunLink<F, Do, false>);
 }
 
 template <class F, class V = ChainVec<F>>
@@ -106,223 +116,105 @@ void RunChain(const Link* first, size_t count) {
   }
 }
 
-// What links do: Of(at, v, k) is what becomes of vector k.
-struct Load {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V, size_t k) {
-    return at.Read(0, k);
-  }
-};
-template <class T>
-struct LoadNarrow {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V, size_t k) {
-    return ReadAs(at.d, at.template In<T>(0, k));
-  }
-};
-template <class T>
-struct StoreAs {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    if constexpr (std::is_same_v<T, BF16> || std::is_same_v<T, F16>) {
-      WriteAs(v, at.d, at.template Out<T>(k));
-    } else {
-      hn::StoreU(v, at.d, at.template Out<T>(k));
-    }
-    return v;
-  }
-};
-// Past the caches. REQUIRES: the place is a multiple of 64.
-template <class T>
-struct StreamAs {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    WriteStream(v, at.d, at.template Out<T>(k));
-    return v;
-  }
-};
-// A narrow input that is read more than once: converted in passing, beside the vectors.
-template <class T>
-struct Widen {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    hn::StoreU(ReadAs(at.d, at.template In<T>(0, k)), at.d, at.template Out<float>(k));
-    return v;
-  }
-};
-template <class T>
-struct Rounded {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t) {
-    return RoundAs<T>(at.d, v);
-  }
-};
-
-template <class Apply>
-struct Each {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t) {
-    return Apply::Of(at.d, v);
-  }
-};
-// Functions of much code, out of line.
-template <class Apply, class D>
-HWY_NOINLINE hn::Vec<D> Far(D d, hn::Vec<D> x) {
-  return Apply::Of(d, x);
-}
-template <class Apply, class D>
-HWY_NOINLINE hn::Vec<D> Far(D d, hn::Vec<D> a, hn::Vec<D> b) {
-  return Apply::Of(d, a, b);
-}
-template <class Apply>
-struct FarAway {
-  template <class D, class... V>
-  static HWY_INLINE hn::Vec<D> Of(D d, V... v) {
-    return Far<Apply>(d, v...);
-  }
-};
-
-template <class Apply>
-struct Left {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    return Apply::Of(at.d, v, at.Read(0, k));
-  }
-};
-template <class Apply>
-struct Right {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    return Apply::Of(at.d, at.Read(0, k), v);
-  }
-};
-template <class Apply>
-struct Both {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t) {
-    return Apply::Of(at.d, v, v);
-  }
-};
-template <class Apply>
-struct Neither {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V, size_t k) {
-    return Apply::Of(at.d, at.Read(0, k), at.Read(1, k));
-  }
-};
-template <class Apply>
-struct Compares {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    StoreBool(at.d, Apply::Of(at.d, at.Read(0, k), at.Read(1, k)), at.template Out<uint8_t>(k));
-    return v;
-  }
-};
-struct SelectLeft {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    return hn::IfThenElse(LoadBool(at.d, at.template In<uint8_t>(0, k)), v, at.Read(1, k));
-  }
-};
-struct SelectRight {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    return hn::IfThenElse(LoadBool(at.d, at.template In<uint8_t>(0, k)), at.Read(1, k), v);
-  }
-};
-// The comparison's operands, and where the links of others write, the other branch.
-template <class Apply>
-struct TestLeft {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    return hn::IfThenElse(Apply::Of(at.d, at.Read(0, k), at.Read(1, k)), v, at.ReadThird(k));
-  }
-};
-template <class Apply>
-struct TestRight {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    return hn::IfThenElse(Apply::Of(at.d, at.Read(0, k), at.Read(1, k)), at.ReadThird(k), v);
-  }
-};
-struct FmaLeft {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    return hn::MulAdd(v, at.Read(0, k), at.Read(1, k));
-  }
-};
-struct FmaRight {
-  template <class A, class V>
-  static HWY_INLINE V Of(A at, V v, size_t k) {
-    return hn::MulAdd(at.Read(0, k), at.Read(1, k), v);
-  }
-};
-
 // Which operand the vectors are.
 enum class Form { kLeft, kRight, kBoth, kNeither };
 
 template <class F, class Apply>
-LinkFn PickBinary(Form form) {
+LinkFn PickBinary(Form form, bool move) {
   switch (form) {
     case Form::kLeft:
-      return LinkOf<F, Left<Apply>>();
+      return LinkOf<F, Left<Apply>>(move);
     case Form::kRight:
-      return LinkOf<F, Right<Apply>>();
+      return LinkOf<F, Right<Apply>>(move);
     case Form::kBoth:
       return LinkOf<F, Both<Apply>>();
     default:
-      return LinkOf<F, Neither<Apply>>();
+      return LinkOf<F, Neither<Apply>>(move);
   }
 }
 
 template <class F>
-LinkFn BinaryLink(Code code, Form form) {
+LinkFn BinaryLink(Code code, Form form, bool move) {
   switch (code) {
     case Code::kAdd:
-      return PickBinary<F, AddStep>(form);
+      return PickBinary<F, AddStep>(form, move);
     case Code::kSub:
-      return PickBinary<F, SubStep>(form);
+      return PickBinary<F, SubStep>(form, move);
     case Code::kMul:
-      return PickBinary<F, MulStep>(form);
+      return PickBinary<F, MulStep>(form, move);
     case Code::kDiv:
-      return PickBinary<F, DivStep>(form);
+      return PickBinary<F, DivStep>(form, move);
     case Code::kMin:
-      return PickBinary<F, MinStep>(form);
+      return PickBinary<F, MinStep>(form, move);
     case Code::kMax:
-      return PickBinary<F, MaxStep>(form);
+      return PickBinary<F, MaxStep>(form, move);
     case Code::kPow:
-      return PickBinary<F, FarAway<PowStep>>(form);
+      return PickBinary<F, FarAway<PowStep>>(form, move);
     case Code::kEq:
-      return LinkOf<F, Compares<EqStep>>();
+      return LinkOf<F, Compares<EqStep>>(move);
     case Code::kNe:
-      return LinkOf<F, Compares<NeStep>>();
+      return LinkOf<F, Compares<NeStep>>(move);
     case Code::kLt:
-      return LinkOf<F, Compares<LtStep>>();
+      return LinkOf<F, Compares<LtStep>>(move);
     case Code::kLe:
-      return LinkOf<F, Compares<LeStep>>();
+      return LinkOf<F, Compares<LeStep>>(move);
     case Code::kSelect:
-      return form == Form::kLeft ? LinkOf<F, SelectLeft>() : LinkOf<F, SelectRight>();
+      return form == Form::kLeft ? LinkOf<F, SelectLeft>(move) : LinkOf<F, SelectRight>(move);
     default:
-      return form == Form::kLeft ? LinkOf<F, FmaLeft>() : LinkOf<F, FmaRight>();
+      return form == Form::kLeft ? LinkOf<F, FmaLeft>(move) : LinkOf<F, FmaRight>(move);
+  }
+}
+
+// How the simple steps of bfloat16 programs run: with a bfloat16 operand from memory, or rounding by themselves.
+template <class Apply>
+LinkFn PickSimple(Form form, bool narrow, bool rounds, bool move) {
+  const auto pick = [=]<class Do>(Do) {
+    return rounds ? LinkOf<float, ThenRounded<Do>>(move) : LinkOf<float, Do>(move);
+  };
+  switch (form) {
+    case Form::kLeft:
+      return narrow ? pick(LeftOfNarrow<Apply>()) : pick(Left<Apply>());
+    case Form::kRight:
+      return narrow ? pick(RightOfNarrow<Apply>()) : pick(Right<Apply>());
+    case Form::kBoth:
+      return rounds ? LinkOf<float, ThenRounded<Both<Apply>>>() : LinkOf<float, Both<Apply>>();
+    default:
+      return pick(Neither<Apply>());
+  }
+}
+inline bool IsSimple(Code code) {
+  return code == Code::kAdd || code == Code::kSub || code == Code::kMul || code == Code::kDiv;
+}
+// REQUIRES: IsSimple(code).
+inline LinkFn SimpleLink(Code code, Form form, bool narrow, bool rounds, bool move) {
+  switch (code) {
+    case Code::kAdd:
+      return PickSimple<AddStep>(form, narrow, rounds, move);
+    case Code::kSub:
+      return PickSimple<SubStep>(form, narrow, rounds, move);
+    case Code::kMul:
+      return PickSimple<MulStep>(form, narrow, rounds, move);
+    default:
+      return PickSimple<DivStep>(form, narrow, rounds, move);
   }
 }
 
 template <class F, class Apply>
-LinkFn PickTest(Form form) {
-  return form == Form::kLeft ? LinkOf<F, TestLeft<Apply>>() : LinkOf<F, TestRight<Apply>>();
+LinkFn PickTest(Form form, bool move) {
+  return form == Form::kLeft ? LinkOf<F, TestLeft<Apply>>(move) : LinkOf<F, TestRight<Apply>>(move);
 }
 // A select and its comparison.
 template <class F>
-LinkFn TestLink(Code code, Form form) {
+LinkFn TestLink(Code code, Form form, bool move) {
   switch (code) {
     case Code::kEq:
-      return PickTest<F, EqStep>(form);
+      return PickTest<F, EqStep>(form, move);
     case Code::kNe:
-      return PickTest<F, NeStep>(form);
+      return PickTest<F, NeStep>(form, move);
     case Code::kLt:
-      return PickTest<F, LtStep>(form);
+      return PickTest<F, LtStep>(form, move);
     default:
-      return PickTest<F, LeStep>(form);
+      return PickTest<F, LeStep>(form, move);
   }
 }
 

@@ -102,6 +102,11 @@ class Planner {
     *link_++ = {run, {in0, in1}, out};
   }
 
+  // Whether each of the operands differs from element to element; nullptr: none.
+  static bool Move(const Place* a, const Place* b = nullptr, const Place* c = nullptr) {
+    return (a == nullptr || a->mask != 0) && (b == nullptr || b->mask != 0) && (c == nullptr || c->mask != 0);
+  }
+
   const Place* PlaceAt(int16_t place) const { return &values_.places[static_cast<size_t>(place)]; }
 
   // Where a link reads the operand in the chain's type: a narrow input is converted first, once.
@@ -116,21 +121,51 @@ class Planner {
     return &values_.wide[t];
   }
 
+  // Whether the operand is an input of a narrow format that is converted where it is read: up to twice that costs less
+  // than writing what it is converted to.
+  bool ReadNarrow(int16_t operand) const {
+    const auto t = static_cast<size_t>(operand);
+    return operand < pointwise::kMaxProgramInputs && (values_.narrow_inputs >> t & 1) != 0 &&
+           program_.schedule.input_uses[t] <= 2;
+  }
+
   template <class F>
   void AddLoad(int16_t operand) {
     const auto t = static_cast<size_t>(operand);
-    if (operand < pointwise::kMaxProgramInputs && (values_.narrow_inputs >> t & 1) != 0 &&
-        program_.schedule.input_uses[t] == 1) {
+    if (ReadNarrow(operand)) {
       return Add(
           program_.inputs[t] == DType::kBF16 ? LinkOf<float, LoadNarrow<BF16>>() : LinkOf<float, LoadNarrow<F16>>(),
           &values_.narrow[t]);
     }
     const Place* in = In(operand);
-    Add(LinkOf<F, Load>(), in);
+    Add(LinkOf<F, Load>(Move(in)), in);
+  }
+
+  // A simple step of float32 numbers. A bfloat16 operand that is not held is read from memory, if it may be.
+  void AddSimple(const Step& step) {
+    const bool rounds = RoundsByItself(step);
+    const auto add = [&](Form form, int16_t other) {
+      const bool narrow = ReadNarrow(other) && program_.inputs[static_cast<size_t>(other)] == DType::kBF16;
+      const Place* place = narrow ? &values_.narrow[static_cast<size_t>(other)] : In(other);
+      Add(SimpleLink(step.code, form, narrow, rounds, Move(place)), place);
+    };
+    if (step.held == 3) return Add(SimpleLink(step.code, Form::kBoth, false, rounds, true));
+    if (step.held == 2) return add(Form::kRight, step.in[0]);
+    if (step.held == 0) {
+      if (!ReadNarrow(step.in[0]) && !ReadNarrow(step.in[1])) {
+        const Place *a = In(step.in[0]), *b = In(step.in[1]);
+        return Add(SimpleLink(step.code, Form::kNeither, false, rounds, Move(a, b)), a, b);
+      }
+      AddLoad<float>(step.in[0]);
+    }
+    add(Form::kLeft, step.in[1]);
   }
 
   template <class F>
   void AddWork(const Step& step) {
+    if constexpr (sizeof(F) == 4) {
+      if (IsSimple(step.code)) return AddSimple(step);
+    }
     const auto in = step.in;
     if (step.arity == 1) {
       if (step.held == 0) AddLoad<F>(in[0]);
@@ -143,31 +178,41 @@ class Planner {
       if (step.test != Code::kSelect) {
         const Place *a = In(step.tested[0]), *b = In(step.tested[1]);
         if (step.held == 0) AddLoad<F>(in[1]);
-        return Add(TestLink<F>(step.test, right ? Form::kRight : Form::kLeft), a, b, other);
+        return Add(TestLink<F>(step.test, right ? Form::kRight : Form::kLeft, Move(a, b, other)), a, b, other);
       }
       if (step.held == 0) AddLoad<F>(in[1]);
-      return Add(BinaryLink<F>(step.code, right ? Form::kRight : Form::kLeft), PlaceAt(in[0]), other);
+      return Add(BinaryLink<F>(step.code, right ? Form::kRight : Form::kLeft, Move(PlaceAt(in[0]), other)),
+                 PlaceAt(in[0]), other);
     }
     if (step.code == Code::kFma) {
       const bool right = step.held == 4;
       const Place* a = In(right ? in[0] : step.held == 2 ? in[0] : in[1]);
       const Place* b = In(right ? in[1] : in[2]);
       if (step.held == 0) AddLoad<F>(in[0]);
-      return Add(BinaryLink<F>(step.code, right ? Form::kRight : Form::kLeft), a, b);
+      return Add(BinaryLink<F>(step.code, right ? Form::kRight : Form::kLeft, Move(a, b)), a, b);
     }
     if (step.held == 0) {
       const Place *a = In(in[0]), *b = In(in[1]);
-      return Add(BinaryLink<F>(step.code, Form::kNeither), a, b, PlaceAt(step.out));
+      return Add(BinaryLink<F>(step.code, Form::kNeither, Move(a, b)), a, b, PlaceAt(step.out));
     }
     const Form form = step.held == 3 ? Form::kBoth : step.held == 2 ? Form::kRight : Form::kLeft;
-    Add(BinaryLink<F>(step.code, form), form == Form::kBoth ? nullptr : In(form == Form::kRight ? in[0] : in[1]));
+    const Place* other = form == Form::kBoth ? nullptr : In(form == Form::kRight ? in[0] : in[1]);
+    Add(BinaryLink<F>(step.code, form, Move(other)), other);
+  }
+
+  static bool RoundsByItself(const Step& step) {
+    return step.rounds && step.result == DType::kBF16 && IsSimple(step.code);
+  }
+  static LinkFn RoundingLink(const Step& step) {
+    if (step.result == DType::kF16) return LinkOf<float, Rounded<F16>>();
+    return step.code == Code::kCast ? LinkOf<float, Rounded<BF16>>() : LinkOf<float, ThenRounded<Nothing>>();
   }
 
   template <class F>
   void AddStores(const Step& step) {
     if (step.result == DType::kBool) return;  // the comparison has done it
     const bool bf16 = step.result == DType::kBF16;
-    if (step.rounds) Add(bf16 ? LinkOf<float, Rounded<BF16>>() : LinkOf<float, Rounded<F16>>());
+    if (step.rounds && !RoundsByItself(step)) Add(RoundingLink(step));
     if (step.output >= 0) {
       const bool stream = (values_.streamed_outputs >> step.output & 1) != 0;
       LinkFn run = stream ? LinkOf<F, StreamAs<F>>() : LinkOf<F, StoreAs<F>>();

@@ -226,6 +226,45 @@ TEST(PointwiseTest, AChainGivesWhatItsInstructionsGiveOneByOne) {
   EXPECT_GT(fused, 30);
 }
 
+// Comparisons that selects make themselves, of inputs, constants and values that live on in between; one that others
+// read, too.
+TEST(PointwiseTest, SelectsAndTheirComparisonsGiveWhatTheyGiveOneByOne) {
+  const char* texts[] = {
+      "T x0, T x1; v0 = gt(x0, x1); v1 = exp(x0); v2 = select(v0, v1, x1); v3 = select(v0, x1, v2); return v3",
+      "T x0, T x1; v0 = mul(x0, x1); v1 = add(v0, 1); v2 = le(v0, v1); v3 = ge(v1, 0.5); v4 = sub(v1, x0); "
+      "v5 = select(v2, v4, v0); v6 = select(v3, x0, v5); v7 = mul(v6, v5); return v7, v4",
+      "T x0, T x1; v0 = ne(x0, x1); v1 = eq(x0, 0); v2 = select(v0, x0, 2); v3 = select(v1, 3, v2); v4 = not(v1); "
+      "return v3, v0, v4",
+      "T x0, T x1; v0 = lt(x0, x1); v1 = float64(x0); v2 = float64(x1); v3 = select(v0, v1, v2); return v3"};
+  for (const char* text : texts) {
+    for (const char* dtype : {"float32", "bfloat16", "float16"}) {
+      for (const Shape& other : {Shape{700}, Shape{1}}) {
+        const std::string typed = With(text, dtype);
+        CheckOneByOne(typed, Make(typed, {{700}, other}, 3, true));
+      }
+    }
+  }
+}
+
+// Operands in bfloat16 that are converted where they are read, on either side, once and more often.
+TEST(PointwiseTest, NarrowOperandsGiveWhatTheyGiveOneByOne) {
+  for (const char* op : {"add", "sub", "mul", "div"}) {
+    for (const std::string rest : {"v0 = OP(x0, x1); return v0", "v0 = abs(x0); v1 = OP(v0, x1); return v1",
+                                   "v0 = abs(x0); v1 = OP(x1, v0); v2 = OP(v1, v1); return v2",
+                                   "v0 = OP(x0, x1); v1 = OP(x1, v0); v2 = OP(x0, v1); v3 = OP(v2, x1); return v3, v0",
+                                   "v0 = OP(x0, 3); v1 = OP(0.3, x1); v2 = OP(v0, v1); return v2"}) {
+      std::string text = "T x0, T x1; " + rest;
+      for (size_t at = 0; (at = text.find("OP")) != std::string::npos;) text.replace(at, 2, op);
+      for (const char* dtype : {"bfloat16", "float16"}) {
+        for (const Shape& other : {Shape{700}, Shape{1}}) {
+          const std::string typed = With(text, dtype);
+          CheckOneByOne(typed, Make(typed, {{700}, other}, 3, true));
+        }
+      }
+    }
+  }
+}
+
 TEST(PointwiseTest, OutputsLargerThanTheCachesHaveTheSameBits) {
   const char* text =
       "float32 x0, bfloat16 x1; v0 = float32(x1); v1 = mul(x0, v0); v2 = bfloat16(v1); v3 = add(v1, 1); v4 = "

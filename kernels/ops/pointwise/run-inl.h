@@ -84,6 +84,7 @@ class Runner {
       values_.places[pointwise::kSlotPlaces + s] =
           fused_ ? Place{slots_ + s * strip, pointwise::kTileStep - 1} : Place{Slot(s), ~size_t{0}};
     }
+    for (size_t o = 0; o < work.outputs.size(); ++o) values_.places[pointwise::kOutputPlaces + o].mask = ~size_t{0};
     for (size_t t = 0; t < work.inputs.size(); ++t) PlanInput(t);
     for (size_t o = 0; o < work.outputs.size(); ++o) {
       if (Streams(o)) values_.streamed_outputs |= 1u << o;
@@ -117,6 +118,7 @@ class Runner {
     single_[t] = broadcast.Single(t);
     if (single_[t]) SpreadInput(t, 0);
     const bool spread = single_[t] || (!broadcast.Full(t) && work_.by_run() && broadcast.InnerStride(t) == 0);
+    values_.places[t].mask = values_.narrow[t].mask = spread ? 0 : ~size_t{0};
     if (!fused_ || spread || !IsNarrow(work_.inputs[t].dtype)) return;
     values_.narrow_inputs |= 1u << t;
     values_.wide[t] = {InputSlot(t), pointwise::kTileStep - 1};
