@@ -5,19 +5,12 @@
 #include "kernels/ops/registry_headers.inc"
 
 namespace strata {
-namespace {
-
-template <class Ops>
-void Append(const Ops& ops, std::vector<const OpDef*>& all) {
-  for (const OpDef& op : ops) all.push_back(&op);
-}
-
-}  // namespace
 
 std::span<const OpDef* const> AllOps() {
   static const std::vector<const OpDef*> all = [] {
     std::vector<const OpDef*> made;
-#define STRATA_OP(folder) Append(ops::folder::kOps, made);
+#define STRATA_OP(folder) \
+  for (const OpDef& op : ops::folder::kOps) made.push_back(&op);
 #include "kernels/ops/registry.inc"
 #undef STRATA_OP
     return made;
