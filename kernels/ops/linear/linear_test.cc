@@ -308,5 +308,26 @@ TEST(LinearBackwardTest, TheGradientIsTheSlope) {
   EXPECT_EQ(CheckSlopes(ops::linear::kOps[0], ops::linear::kOps[1]), "");
 }
 
+// One thread takes whole rows at a time, seven take strips of them.
+TEST(LinearBackwardTest, WholeRowsAndStripsHaveTheSameBits) {
+  constexpr int64_t kRows = 700, kIn = 3, kOut = 530;
+  for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kSilu}) {
+    const OwnedCall sample = MakeBackward(DType::kF32, kRows, kIn, kOut, activation);
+    const Outputs want = RunSample(Backward(), sample, {.threads = 1});
+    EXPECT_EQ(DifferentBits(kLinearBackward, RunSample(Backward(), sample, {.threads = 7}), want), "");
+    if (activation != Activation::kNone) continue;
+    const float *grad = sample.call.inputs[0].In<float>(), *gate = sample.call.inputs[4].In<float>();
+    for (int64_t o = 0; o < kOut; ++o) {
+      float sum = 0;
+      for (int64_t first = 0; first < kRows; first += 128) {
+        float block = 0;
+        for (int64_t r = first; r < std::min(kRows, first + 128); ++r) block += grad[r * kOut + o] * gate[r * kOut + o];
+        sum += block;
+      }
+      ASSERT_EQ(want.views[2].In<float>()[o], sum) << o;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace strata
