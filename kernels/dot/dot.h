@@ -62,6 +62,7 @@ struct DotTile {
   // For kernels with `calls`: what is wanted next of B and of A's source, and the tile's place in the output, its rows
   // `step` apart.
   DotAhead next_b, next_a, out;
+  size_t out_bytes;         // of each of these rows, one or more
   const DotScaled* scaled;  // for kernels with `scales`, or nullptr: written in the sums' place
 };
 

@@ -108,6 +108,7 @@ class DotPart {
                     .next_b = NextB(b, next, steps, t, tiles),
                     .next_a = NextA(b, steps),
                     .out = PlaceInOutput(b, row + first, column),
+                    .out_bytes = std::max<size_t>(1, columns * operands_.out.element),
                     .scaled = scales ? &scaled : nullptr},
                    count, panels);
       if (last && !scales) {
@@ -142,7 +143,8 @@ class DotPart {
   }
   DotAhead PlaceInOutput(const uint32_t* b, size_t row, size_t column) const {
     const DotOutput& out = operands_.out;
-    if (operands_.scaled != nullptr && operands_.scaled->stream) return {reinterpret_cast<const std::byte*>(b), 0};
+    const bool stream = operands_.scaled != nullptr && operands_.scaled->stream;
+    if (stream || out.data == nullptr) return {reinterpret_cast<const std::byte*>(b), 0};
     return {static_cast<const std::byte*>(out.data) + row * out.row_bytes + column * out.element, out.row_bytes};
   }
 

@@ -17,6 +17,23 @@ constexpr size_t Avx512TilePanels(size_t rows) { return rows == 1 ? 4 : rows <= 
 // How far ahead of its use B is asked for, in steps of 128 bytes.
 inline constexpr size_t kPrefetchSteps = 24;
 
+// Asks for what a tile wants of memory, once in kStepUnit steps: the call `number` of them. (At every step it cost 3 %
+// of a tile's time, all ahead of the tile 5 to 10.)
+STRATA_DOT_INLINE void Call(const DotTile& tile, size_t rows, size_t number) {
+  const auto share = [&](const DotAhead& ahead) {
+    const size_t bytes = kStepUnit * ahead.step;
+    for (size_t at = 0; at < bytes; at += 64) {
+      __builtin_prefetch(ahead.at + number * bytes + at, /*rw=*/0, /*locality=*/2);
+    }
+  };
+  share(tile.next_b), share(tile.next_a);
+  for (size_t r = 2 * number; r < std::min(rows, 2 * number + 2); ++r) {
+    const std::byte* const row = tile.out.at + r * tile.out.step;
+    __builtin_prefetch(row, /*rw=*/1);
+    __builtin_prefetch(row + tile.out_bytes - 1, /*rw=*/1);
+  }
+}
+
 // Dot::kScales says whether sums are integers.
 template <size_t kRows, size_t kVectors>
 STRATA_DOT_INLINE void StoreScaled(const __m512i (&sums)[kRows][kVectors], const DotScaled& scaled) {
@@ -60,26 +77,17 @@ void TileOfAvx512(const DotTile& tile) {
 #pragma GCC unroll 4
   for (size_t p = 0; p < kPointers; ++p) a[p] = tile.a + 3 * p * tile.a_row;
   const uint32_t* b = tile.b;
-  const std::byte *next_b = tile.next_b.at, *next_a = tile.next_a.at, *out = tile.out.at;
+  size_t calls = 0;
   for (size_t left = tile.steps; left > 0;) {
     const size_t steps = std::min(left, kBlockSteps);
     for (size_t s = 0; s < steps; ++s) {
+      if (kRows > 3 && s % kStepUnit == 0) Call(tile, kRows, calls++);
       __m512i columns[2 * kPanels];
 #pragma GCC unroll 8
       for (size_t v = 0; v < 2 * kPanels; ++v) {
         const uint32_t* at = b + v / 2 * tile.panel + v % 2 * 16;
         if (kRows <= 3) _mm_prefetch(reinterpret_cast<const char*>(at + kPrefetchSteps * kPanelColumns), _MM_HINT_T0);
         columns[v] = _mm512_loadu_si512(at);
-      }
-      if (kRows > 3) {
-        _mm_prefetch(reinterpret_cast<const char*>(next_b), _MM_HINT_T1);
-        _mm_prefetch(reinterpret_cast<const char*>(next_a), _MM_HINT_T1);
-        next_b += tile.next_b.step, next_a += tile.next_a.step;
-        if (s < kRows) {
-          __builtin_prefetch(out, 1);
-          __builtin_prefetch(out + 64, 1);
-          out += tile.out.step;
-        }
       }
 #pragma GCC unroll 16
       for (size_t r = 0; r < kRows; ++r) {
