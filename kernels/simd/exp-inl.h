@@ -7,8 +7,9 @@
 //
 // Errors (math_test.cc): Exp below 0.565 ulp in float32, 0.51 in float64. The quick ones, for sums of exponentials and
 // what is rounded again, do half the work and stay below 1.1. Infinities, NaN, overflow and underflow to denormals are
-// IEEE's. The coefficients are minimax fits, or interpolate at Chebyshev's points, in 60 digits, on |r| <= ln2 / 2:
-// (e^r - 1 - r - r^2 / 2) / r^3 in float32, (e^r - 1 - r - r^2 / 2 - r^3 / 6) / r^4 in float64, (e^r - 1 - r) / r^2.
+// IEEE's. The coefficients are minimax fits, or interpolate at Chebyshev's points, in 60 digits: in float32 of
+// (e^r - 1 - r) / r^2 on |r| <= ln2 / 32 beside a table of powers, in float64 of (e^r - 1 - r - r^2 / 2 - r^3 / 6) /
+// r^4 on |r| <= ln2 / 2; for the quick ones of (e^r - 1 - r) / r^2 on |r| <= ln2 / 2.
 #if defined(STRATA_KERNELS_SIMD_EXP_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STRATA_KERNELS_SIMD_EXP_INL_H_
 #undef STRATA_KERNELS_SIMD_EXP_INL_H_
