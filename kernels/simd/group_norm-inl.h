@@ -1,7 +1,8 @@
 // group_norm, forward and backward, for the operator and the one that adds a residual first. Included once per SIMD
 // target.
 //
-//   GroupNormForward<T, /*kSilu=*/true>(context, x, weight, bias, groups, eps, y, [](int64_t, int64_t) {});
+//   GroupNormForward<T, /*kSilu=*/true, /*kAdd=*/false>(context, x, TensorView(), weight, bias, groups, eps, y,
+//                                                       TensorView());
 //   GroupNormGradient<T, /*kSilu=*/true, /*kAdd=*/false>(context, grad_y, x, weight, bias, TensorView(), groups, eps,
 //                                                        grad_x, grad_weight, grad_bias);
 #if defined(STRATA_KERNELS_SIMD_GROUP_NORM_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -13,6 +14,7 @@
 
 #include "kernels/simd/activation-inl.h"
 #include "kernels/simd/columns-inl.h"
+#include "kernels/simd/group_norm_plan.h"
 #include "kernels/simd/norm-inl.h"
 #include "kernels/simd/stream-inl.h"
 
@@ -20,18 +22,68 @@ HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
-// One group of one sample: `size` channels of `places`, from channel `first` on.
+// Expect (stream-inl.h) for a pass over elements: once a line, and not where p is nullptr.
 template <class T>
-struct Group {
-  using F = ComputeType<T>;
-  const T *x, *weight, *bias;  // x: of the group; the others: of its first channel
-  size_t size, places;
-  MeanAndScale<F> stats;
+HWY_INLINE void ExpectRow(const T* p, size_t i) {
+  if (p != nullptr && i % (kLineBytes / sizeof(T)) == 0) Expect(p, i);
+}
 
-  // Calls visit(channel, first element in the group).
-  template <class Visit>
-  HWY_INLINE void ForChannels(Visit visit) const {
-    for (size_t c = 0; c < size; ++c) visit(c, c * places);
+// Groups that lie together, in one sample or the next, and what is known of each.
+template <class T>
+struct Groups {
+  using F = ComputeType<T>;
+  const T *x, *weight, *bias;  // x: of the first group; the others: of the first channel of all
+  size_t first, count;         // among the groups of all samples
+  size_t per_sample, size, places;
+  F mean[kGroupsTogether], scale[kGroupsTogether];
+  F off[kGroupsTogether];  // mean of (x - mean) * scale
+
+  size_t elements() const { return size * places; }
+  size_t all() const { return count * elements(); }
+
+  // One channel of one group: for (Place at = Begin(); at.group < count; Advance(at)) { ... }
+  struct Place {
+    size_t group, channel;  // of these groups; of all channels
+    size_t of_all, start;   // of the channels of all samples; the first element of these groups
+  };
+  HWY_INLINE Place Begin() const { return {0, first % per_sample * size, first * size, 0}; }
+  HWY_INLINE void Advance(Place& at) const {
+    at.start += places, ++at.of_all;
+    if (++at.channel == per_sample * size) at.channel = 0;
+    if (at.of_all == (first + at.group + 1) * size) ++at.group;
+  }
+
+  // The mean, then the variance around it, as StatsOf (norm-inl.h); each step for all groups. The second
+  // fetches the elements `ahead` meanwhile.
+  template <bool kOff>
+  HWY_INLINE void SetStats(double eps, const T* ahead) {
+    const hn::ScalableTag<F> d;
+    const size_t n = elements();
+    const auto number = hn::Set(d, static_cast<F>(std::max<size_t>(1, n))), one = hn::Set(d, F(1));
+    for (size_t g = 0; g < count; ++g) {
+      const T* here = x + g * n;
+      mean[g] = LaneSum(d, n, [&](auto acc, auto at) HWY_ATTR { return hn::Add(acc, at(here)); });
+    }
+    Map(d, count, mean, [&](auto at) HWY_ATTR { return hn::Div(at(mean), number); });
+    for (size_t g = 0; g < count; ++g) {
+      const T* here = x + g * n;
+      const auto middle = hn::Set(d, mean[g]);
+      const auto sums = LaneSums<kOff ? 2 : 1>(d, n, [&](auto* acc, auto at) HWY_ATTR {
+        ExpectRow(ahead, g * n + at.i);
+        const auto v = at.Keep(hn::Sub(at(here), middle));
+        acc[0] = hn::MulAdd(v, v, acc[0]);
+        if constexpr (kOff) acc[1] = hn::Add(acc[1], v);
+      });
+      scale[g] = sums[0];
+      if constexpr (kOff) off[g] = sums[1];
+    }
+    Map(d, count, scale, [&](auto at) HWY_ATTR {
+      const auto var = hn::Div(at(scale), number);
+      return hn::Div(one, hn::Sqrt(hn::Add(var, hn::Set(d, static_cast<F>(eps)))));
+    });
+    if constexpr (kOff) {
+      Map(d, count, off, [&](auto at) HWY_ATTR { return hn::Mul(hn::Div(at(off), number), at(scale)); });
+    }
   }
 };
 
@@ -41,12 +93,12 @@ struct Channel {
   const T* x;
   hn::Vec<D> mean, scale, weight, bias;
 
-  HWY_INLINE Channel(const Group<T>& group, size_t channel, size_t start)
-      : x(group.x + start),
-        mean(hn::Set(D(), group.stats.mean)),
-        scale(hn::Set(D(), group.stats.scale)),
-        weight(Widen(group.weight + channel)),
-        bias(Widen(group.bias + channel)) {}
+  HWY_INLINE Channel(const Groups<T>& groups, const typename Groups<T>::Place& at)
+      : x(groups.x + at.start),
+        mean(hn::Set(D(), groups.mean[at.group])),
+        scale(hn::Set(D(), groups.scale[at.group])),
+        weight(Widen(groups.weight + at.channel)),
+        bias(Widen(groups.bias + at.channel)) {}
   static HWY_INLINE hn::Vec<D> Widen(const T* p) {
     const hn::CappedTag<F, 1> one;
     return hn::Set(D(), hn::GetLane(ReadN(one, p, 1)));
@@ -67,104 +119,153 @@ HWY_INLINE hn::Vec<D> Activated(D d, hn::Vec<D> z) {
   return z;
 }
 
-// The gradient before the activation: grad * (s + z s (1 - s)) with s = sigmoid(z).
-template <bool kSilu, class T, class D>
-HWY_INLINE hn::Vec<D> BeforeActivation(D d, hn::Vec<D> z, hn::Vec<D> grad) {
-  if constexpr (!kSilu) return grad;
-  const auto one = hn::Set(d, hn::TFromD<D>(1));
-  const auto rounded = RoundTo<T>(d, z);
-  const auto s = Sigmoid(d, rounded);
-  return RoundTo<T>(d, hn::Mul(grad, hn::MulAdd(hn::Mul(rounded, s), hn::Sub(one, s), s)));
-}
-
-template <bool kSilu, class T>
-HWY_INLINE void ForwardGroup(const Group<T>& group, bool stream, T* y) {
+// Where the groups' sums of x and the residual wait in the cache they leave for `sum` with y. The elements `next` are
+// fetched while silu keeps the processor busy; without it, fetching them here takes longer than waiting for them.
+template <bool kSilu, class T, class... Next>
+HWY_INLINE void NormalizeGroups(const Groups<T>& groups, bool stream, T* y, T* sum, const Next*... next) {
   const hn::ScalableTag<ComputeType<T>> d;
-  if (group.places == 1) {  // channels are neighbours: vectors of them
-    const auto mean = hn::Set(d, group.stats.mean), scale = hn::Set(d, group.stats.scale);
-    return Map(d, group.size, y, [&](auto at) HWY_ATTR {
-      const auto normal = hn::Mul(hn::Sub(at(group.x), mean), scale);
-      return Activated<kSilu, T>(d, hn::MulAdd(normal, at(group.weight), at(group.bias)));
-    });
+  if (groups.places == 1) {  // channels are neighbours: vectors of them
+    for (size_t g = 0; g < groups.count; ++g) {
+      const size_t start = g * groups.size, channel = (groups.first + g) % groups.per_sample * groups.size;
+      const auto mean = hn::Set(d, groups.mean[g]), scale = hn::Set(d, groups.scale[g]);
+      Map(d, groups.size, y + start, [&](auto at) HWY_ATTR {
+        const auto normal = hn::Mul(hn::Sub(at(groups.x + start), mean), scale);
+        return Activated<kSilu, T>(d, hn::MulAdd(normal, at(groups.weight + channel), at(groups.bias + channel)));
+      });
+    }
+    return;
   }
-  group.ForChannels([&](size_t c, size_t start) HWY_ATTR {
-    const Channel<T> channel(group, c, start);
-    MapRow(d, group.places, stream, y + start,
-           [&](auto at) HWY_ATTR { return Activated<kSilu, T>(d, channel.Affine(at)); });
-  });
+  for (auto place = groups.Begin(); place.group < groups.count; groups.Advance(place)) {
+    const Channel<T> channel(groups, place);
+    T* out = y + place.start;
+    const auto visit = [&](auto at) HWY_ATTR {
+      if constexpr (std::is_same_v<decltype(at), AtStream<decltype(d)>>) {
+        if (sum != nullptr) at.Put(at(channel.x), sum + place.start);
+      }
+      at.Put(Activated<kSilu, T>(d, channel.Affine(at)), out);
+    };
+    if constexpr (kSilu) {
+      ForEachRow(d, groups.places, stream, out, visit, next + place.start...);
+    } else {
+      ForEachRow(d, groups.places, stream, out, visit);
+    }
+  }
 }
 
-// grad_x of a group; leaves every channel's sums of d * n and d in weight_sums and bias_sums. With kSilu, d waits in
-// grad_x, which it is rounded for anyhow: an exponential costs more than an ordinary store.
-//
-// The mean that was subtracted is rounded: far from zero all n are off by the same, which their own mean shows. It is
-// taken from n where n counts by itself.
-template <bool kSilu, bool kAdd, class T, class F = ComputeType<T>>
-HWY_INLINE void BackwardGroup(const Group<T>& group, const T* grad, const T* more, bool stream, T* grad_x,
-                              F* weight_sums, F* bias_sums) {
+// d with silu, of each element by itself: apart from the sums, whose folds would wait for the last exponentials.
+template <class T>
+HWY_INLINE void GradientsBeforeSilu(const Groups<T>& groups, const T* grad, const T* ahead, const T* more_ahead,
+                                    T* before) {
+  const hn::ScalableTag<ComputeType<T>> d;
+  for (auto place = groups.Begin(); place.group < groups.count; groups.Advance(place)) {
+    const Channel<T> channel(groups, place);
+    const T* in = grad + place.start;
+    Map(d, groups.places, before + place.start, [&](auto at) HWY_ATTR {
+      ExpectRow(ahead, place.start + at.i);
+      ExpectRow(more_ahead, place.start + at.i);
+      return hn::Mul(at(in), SiluSlope(d, RoundTo<T>(d, channel.Affine(at))));
+    });
+  }
+}
+
+// Every channel's sums of d * n and of d.
+template <class T, class F = ComputeType<T>>
+HWY_INLINE void ChannelSums(const Groups<T>& groups, const T* before, const T* ahead, F* weight_sums, F* bias_sums) {
   const hn::ScalableTag<F> d;
-  const auto one_of = [](const T* p) HWY_ATTR { return hn::GetLane(Channel<T>::Widen(p)); };
-  F sum_g = 0, sum_gn = 0, sum_n = 0;
-  group.ForChannels([&](size_t c, size_t start) HWY_ATTR {
-    const Channel<T> channel(group, c, start);
-    const auto [by_normal, plain, normals] = LaneSums<3>(d, group.places, [&](auto* acc, auto at) HWY_ATTR {
-      const auto g = at.Keep(BeforeActivation<kSilu, T>(d, channel.Affine(at), at(grad + start)));
-      const auto normal = at.Keep(channel.Normal(at));
-      if constexpr (kSilu) at.Put(g, grad_x + start);
-      acc[0] = hn::MulAdd(g, normal, acc[0]);
+  for (auto place = groups.Begin(); place.group < groups.count; groups.Advance(place)) {
+    const Channel<T> channel(groups, place);
+    const T* in = before + place.start;
+    const auto sums = LaneSums<2>(d, groups.places, [&](auto* acc, auto at) HWY_ATTR {
+      ExpectRow(ahead, place.start + at.i);
+      const auto g = at(in);
+      acc[0] = hn::MulAdd(g, at.Keep(channel.Normal(at)), acc[0]);
       acc[1] = hn::Add(acc[1], g);
-      acc[2] = hn::Add(acc[2], normal);
     });
-    weight_sums[c] = by_normal;
-    bias_sums[c] = plain;
-    sum_n += normals;
-  });
-  const F count = static_cast<F>(group.size * group.places), off = group.places == 0 ? F(0) : sum_n / count;
-  for (size_t c = 0; c < group.size; ++c) {
-    weight_sums[c] = std::fma(-off, bias_sums[c], weight_sums[c]);
-    sum_g = std::fma(bias_sums[c], one_of(group.weight + c), sum_g);
-    sum_gn = std::fma(weight_sums[c], one_of(group.weight + c), sum_gn);
+    // The mean that was subtracted is rounded: far from zero all n are off by the same.
+    weight_sums[place.of_all] = std::fma(-groups.off[place.group], sums[1], sums[0]);
+    bias_sums[place.of_all] = sums[1];
   }
-  const auto mean_g = hn::Set(d, sum_g / count), mean_gn = hn::Set(d, sum_gn / count), all_off = hn::Set(d, off);
-  const T* before = kSilu ? grad_x : grad;
-  group.ForChannels([&](size_t c, size_t start) HWY_ATTR {
-    const Channel<T> channel(group, c, start);
-    MapRow(d, group.places, stream, grad_x + start, [&](auto at) HWY_ATTR {
-      const auto g = hn::Sub(hn::Mul(at(before + start), channel.weight), mean_g);
-      const auto out = hn::Mul(channel.scale, hn::NegMulAdd(hn::Sub(channel.Normal(at), all_off), mean_gn, g));
-      if constexpr (kAdd) return hn::Add(RoundTo<T>(d, out), at(more + start));
+}
+
+// grad_x of all groups, from d and its sums.
+template <bool kAdd, class T, class F = ComputeType<T>, class... Next>
+HWY_INLINE void GroupGradients(const Groups<T>& groups, const T* before, const T* more, bool stream,
+                               const F* weight_sums, const F* bias_sums, T* grad_x, const Next*... next) {
+  const hn::ScalableTag<F> d;
+  F mean_g[kGroupsTogether] = {}, mean_gn[kGroupsTogether] = {};
+  for (auto place = groups.Begin(); place.group < groups.count; groups.Advance(place)) {
+    const F weight = hn::GetLane(Channel<T>::Widen(groups.weight + place.channel));
+    mean_g[place.group] = std::fma(bias_sums[place.of_all], weight, mean_g[place.group]);
+    mean_gn[place.group] = std::fma(weight_sums[place.of_all], weight, mean_gn[place.group]);
+  }
+  const auto number = hn::Set(d, static_cast<F>(groups.elements()));
+  Map(d, groups.count, mean_g, [&](auto at) HWY_ATTR { return hn::Div(at(mean_g), number); });
+  Map(d, groups.count, mean_gn, [&](auto at) HWY_ATTR { return hn::Div(at(mean_gn), number); });
+  for (auto place = groups.Begin(); place.group < groups.count; groups.Advance(place)) {
+    const Channel<T> channel(groups, place);
+    const auto means = hn::Set(d, mean_g[place.group]), slope = hn::Set(d, mean_gn[place.group]);
+    const auto off = hn::Set(d, groups.off[place.group]);
+    const auto gradient = [&](auto at) HWY_ATTR {
+      const auto own = hn::Sub(hn::Mul(at(before + place.start), channel.weight), means);
+      const auto out = hn::Mul(channel.scale, hn::NegMulAdd(hn::Sub(channel.Normal(at), off), slope, own));
+      if constexpr (kAdd) return hn::Add(RoundTo<T>(d, out), at(more + place.start));
       return out;
-    });
-  });
+    };
+    MapRow(d, groups.places, stream, grad_x + place.start, gradient, next + place.start...);
+  }
 }
 
-// Calls visit(group, offset of its first element, offset of its first channel among all samples' channels), and before
-// that make(offset, elements), which may compute the group's x.
-template <class T, class Make, class Visit>
+// Calls visit(chunk, groups, offset of their first element) for all groups, some at a time. Their x is still to be set
+// where `x` is not what they are made of.
+template <class T, class Visit>
 void ForGroups(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& bias,
-               int64_t groups, double eps, bool stream, Make make, Visit visit) {
-  const int64_t size = x.size(1) / groups, places = x.size(2);
-  ForRows(*context.parallel, x.size(0) * groups, 4 * size * places, stream, [&](int64_t i) HWY_ATTR {
-    const int64_t first = i % groups * size, channel = i / groups * x.size(1) + first;
-    const T* start = x.In<T>() + channel * places;
-    make(channel * places, size * places);
-    visit(Group<T>{start, weight.In<T>() + first, bias.In<T>() + first, static_cast<size_t>(size),
-                   static_cast<size_t>(places), StatsOf(start, static_cast<size_t>(size * places), eps)},
-          channel * places, channel);
+               int64_t groups, bool stream, Visit visit) {
+  const int64_t elements = GroupElements(x, groups), together = GroupsTogether(elements);
+  if (x.size(1) == 0) return;
+  ParallelChunks(*context.parallel, x.size(0) * groups, RowGrain(4 * elements),
+                 [&](int chunk, int64_t begin, int64_t end) HWY_ATTR {
+                   Groups<T> some;
+                   some.weight = weight.In<T>(), some.bias = bias.In<T>();
+                   some.per_sample = static_cast<size_t>(groups);
+                   some.size = static_cast<size_t>(x.size(1) / groups), some.places = static_cast<size_t>(x.size(2));
+                   for (int64_t i = begin; i < end; i += together) {
+                     some.x = x.In<T>() + i * elements;
+                     some.first = static_cast<size_t>(i);
+                     some.count = static_cast<size_t>(std::min(together, end - i));
+                     visit(chunk, some, static_cast<size_t>(i * elements));
+                   }
+                   if (stream) hwy::FlushStream();
+                 });
+}
+
+// With kAdd, x + residual goes to `sum` and is what is normalised. Workspace: HeldGroupBytes() with kAdd.
+template <class T, bool kSilu, bool kAdd>
+void GroupNormForward(const OpContext& context, const TensorView& x, const TensorView& residual,
+                      const TensorView& weight, const TensorView& bias, int64_t groups, double eps, const TensorView& y,
+                      const TensorView& sum) {
+  const size_t held_bytes = HeldGroupBytes(x, groups, 1);
+  const bool stream = Streams<T>(y.data, x.numel(), x.size(2)) &&
+                      (!kAdd || (held_bytes > 0 && Streams<T>(sum.data, x.numel(), x.size(2))));
+  ForGroups<T>(context, x, weight, bias, groups, stream, [&](int chunk, Groups<T>& some, size_t start) HWY_ATTR {
+    T* out = y.Out<T>() + start;
+    const T* next = some.x + some.all();
+    if constexpr (kAdd) {
+      const T* other = residual.In<T>() + start;
+      T* total = sum.Out<T>() + start;
+      T* kept = stream ? reinterpret_cast<T*>(context.workspace + static_cast<size_t>(chunk) * held_bytes) : total;
+      AddRow(some.x, other, some.all(), kept);
+      some.x = kept;
+      some.template SetStats<false>(eps, nullptr);
+      NormalizeGroups<kSilu>(some, stream, out, total, next, other + some.all());
+    } else {
+      some.template SetStats<false>(eps, nullptr);
+      NormalizeGroups<kSilu>(some, stream, out, static_cast<T*>(nullptr), next);
+    }
   });
 }
 
-template <class T, bool kSilu, class Make>
-void GroupNormForward(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& bias,
-                      int64_t groups, double eps, const TensorView& y, Make make) {
-  const bool stream = Streams<T>(y.data, x.numel(), x.size(2));
-  ForGroups<T>(context, x, weight, bias, groups, eps, stream, make,
-               [&](const Group<T>& group, int64_t start, int64_t)
-                   HWY_ATTR { ForwardGroup<kSilu>(group, stream, y.Out<T>() + start); });
-}
-
-// Workspace: two numbers of the compute type for each channel of each sample. With kAdd, grad_x is rounded to T and
-// then `more` is added, as an addition after the norm's gradient would do it.
+// Workspace: GroupSumsBytes(), then HeldGroupBytes(). With kAdd, grad_x is rounded to T and then `more` is added, as an
+// addition after the norm's gradient would do it.
 template <class T, bool kSilu, bool kAdd>
 void GroupNormGradient(const OpContext& context, const TensorView& grad_y, const TensorView& x,
                        const TensorView& weight, const TensorView& bias, const TensorView& more, int64_t groups,
@@ -172,20 +273,37 @@ void GroupNormGradient(const OpContext& context, const TensorView& grad_y, const
                        const TensorView& grad_bias) {
   using F = ComputeType<T>;
   const hn::ScalableTag<F> d;
-  const int64_t samples = x.size(0), channels = x.size(1);
+  const size_t samples = static_cast<size_t>(x.size(0)), channels = static_cast<size_t>(x.size(1));
   F* weight_sums = reinterpret_cast<F*>(context.workspace);
   F* bias_sums = weight_sums + samples * channels;
-  const bool stream = !kSilu && Streams<T>(grad_x.data, x.numel(), x.size(2));
-  ForGroups<T>(
-      context, x, weight, bias, groups, eps, stream, [](int64_t, int64_t) {},
-      [&](const Group<T>& group, int64_t start, int64_t channel) HWY_ATTR {
-        BackwardGroup<kSilu, kAdd>(group, grad_y.In<T>() + start, kAdd ? more.In<T>() + start : nullptr, stream,
-                                   grad_x.Out<T>() + start, weight_sums + channel, bias_sums + channel);
-      });
+  std::byte* held = context.workspace + GroupSumsBytes(x);
+  // Of groups that no cache holds, d waits in grad_x.
+  const size_t held_bytes = HeldGroupBytes(x, groups, 1);
+  const bool stream = Streams<T>(grad_x.data, x.numel(), x.size(2)) && (!kSilu || held_bytes > 0);
+  ForGroups<T>(context, x, weight, bias, groups, stream, [&](int chunk, Groups<T>& some, size_t start) HWY_ATTR {
+    T* out = grad_x.Out<T>() + start;
+    const T* before = grad_y.In<T>() + start;  // the gradient before silu: d
+    const T* const ahead = stream ? some.x + some.all() : nullptr;
+    const T* const grad_ahead = stream ? before + some.all() : nullptr;
+    if constexpr (kSilu) {
+      some.template SetStats<true>(eps, nullptr);
+      T* kept = stream ? reinterpret_cast<T*>(held + static_cast<size_t>(chunk) * held_bytes) : out;
+      GradientsBeforeSilu(some, before, ahead, grad_ahead, kept);
+      before = kept;
+    } else {
+      some.template SetStats<true>(eps, ahead);
+    }
+    ChannelSums(some, before, kSilu ? nullptr : grad_ahead, weight_sums, bias_sums);
+    if constexpr (kAdd) {
+      const T* other = more.In<T>() + start;
+      GroupGradients<true>(some, before, other, stream, weight_sums, bias_sums, out, other + some.all());
+    } else {
+      GroupGradients<false>(some, before, before, stream, weight_sums, bias_sums, out);
+    }
+  });
   const auto down = [&](const F* sums, T* out) HWY_ATTR {
     SumDown(
-        d, static_cast<size_t>(samples), static_cast<size_t>(channels),
-        [&](auto at, size_t n) HWY_ATTR { return at(sums + n * static_cast<size_t>(channels)); },
+        d, samples, channels, [&](auto at, size_t n) HWY_ATTR { return at(sums + n * channels); },
         [&](auto at, auto sum) HWY_ATTR { at.Put(sum, out); });
   };
   down(weight_sums, grad_weight.Out<T>());

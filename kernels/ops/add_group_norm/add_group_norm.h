@@ -56,7 +56,7 @@ void AddGroupNormBackwardRef(const OpContext&, const TensorView& grad_y, const T
                              const TensorView& sum, const TensorView& weight, const TensorView& bias, int64_t groups,
                              double eps, NormActivation activation, const TensorView& grad_x,
                              const TensorView& grad_weight, const TensorView& grad_bias);
-// Workspace: two numbers of the compute type for each channel of each sample.
+// Workspace: GroupSumsBytes(), then HeldGroupBytes() (kernels/simd/group_norm_plan.h).
 void AddGroupNormBackwardCpu(const OpContext&, const TensorView& grad_y, const TensorView& grad_sum,
                              const TensorView& sum, const TensorView& weight, const TensorView& bias, int64_t groups,
                              double eps, NormActivation activation, const TensorView& grad_x,

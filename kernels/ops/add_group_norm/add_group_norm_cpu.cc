@@ -16,10 +16,7 @@ void AddGroupNorm(const OpContext& context, const TensorView& x, const TensorVie
   DispatchFloat(x.dtype, [&](auto type) {
     using T = decltype(type);
     const auto run = [&](auto silu) {
-      GroupNormForward<T, decltype(silu)::value>(
-          context, sum, weight, bias, groups, eps, y, [&](int64_t start, int64_t count) HWY_ATTR {
-            AddRow(x.In<T>() + start, residual.In<T>() + start, static_cast<size_t>(count), sum.Out<T>() + start);
-          });
+      GroupNormForward<T, decltype(silu)::value, true>(context, x, residual, weight, bias, groups, eps, y, sum);
     };
     activation == NormActivation::kSilu ? run(std::true_type()) : run(std::false_type());
   });

@@ -1,5 +1,6 @@
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/add_group_norm/add_group_norm.h"
+#include "kernels/simd/group_norm_plan.h"
 #include "kernels/simd/targets.h"
 
 namespace strata {
@@ -7,20 +8,21 @@ namespace {
 
 bool Simd(const Call&) { return SimdSupported(); }
 
-size_t SumsBytes(const Call& call, int) {
+size_t HeldBytes(const Call& call, int threads) { return HeldGroupBytes(call.inputs[0], call.attrs[0].i, threads); }
+size_t BackwardBytes(const Call& call, int threads) {
   const TensorView& x = call.inputs[2];
-  return static_cast<size_t>(x.size(0) * x.size(1)) * 2 * (x.dtype == DType::kF64 ? sizeof(double) : sizeof(float));
+  return GroupSumsBytes(x) + HeldGroupBytes(x, call.attrs[0].i, threads);
 }
 
 constexpr Variant kForward[] = {
-    {.name = "simd", .run = Typed<kAddGroupNorm, AddGroupNormCpu>, .accepts = Simd},
+    {.name = "simd", .run = Typed<kAddGroupNorm, AddGroupNormCpu>, .accepts = Simd, .workspace_bytes = HeldBytes},
     {.name = "ref", .run = Typed<kAddGroupNorm, AddGroupNormRef>, .numerics = "reference"},
 };
 constexpr Variant kBackward[] = {
     {.name = "simd",
      .run = Typed<kAddGroupNormBackward, AddGroupNormBackwardCpu>,
      .accepts = Simd,
-     .workspace_bytes = SumsBytes},
+     .workspace_bytes = BackwardBytes},
     {.name = "ref", .run = Typed<kAddGroupNormBackward, AddGroupNormBackwardRef>, .numerics = "reference"},
 };
 

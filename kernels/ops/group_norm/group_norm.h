@@ -54,7 +54,7 @@ void GroupNormCpu(const OpContext&, const TensorView& x, const TensorView& weigh
 void GroupNormBackwardRef(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
                           const TensorView& bias, int64_t groups, double eps, NormActivation activation,
                           const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias);
-// Workspace: two numbers of the compute type for each channel of each sample.
+// Workspace: GroupSumsBytes(), then HeldGroupBytes() (kernels/simd/group_norm_plan.h).
 void GroupNormBackwardCpu(const OpContext&, const TensorView& grad_y, const TensorView& x, const TensorView& weight,
                           const TensorView& bias, int64_t groups, double eps, NormActivation activation,
                           const TensorView& grad_x, const TensorView& grad_weight, const TensorView& grad_bias);

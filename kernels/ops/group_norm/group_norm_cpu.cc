@@ -15,7 +15,8 @@ void GroupNorm(const OpContext& context, const TensorView& x, const TensorView& 
   DispatchFloat(x.dtype, [&](auto type) {
     using T = decltype(type);
     const auto run = [&](auto silu) {
-      GroupNormForward<T, decltype(silu)::value>(context, x, weight, bias, groups, eps, y, [](int64_t, int64_t) {});
+      GroupNormForward<T, decltype(silu)::value, false>(context, x, TensorView(), weight, bias, groups, eps, y,
+                                                        TensorView());
     };
     activation == NormActivation::kSilu ? run(std::true_type()) : run(std::false_type());
   });

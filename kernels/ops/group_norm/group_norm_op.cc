@@ -1,5 +1,6 @@
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/group_norm/group_norm.h"
+#include "kernels/simd/group_norm_plan.h"
 #include "kernels/simd/targets.h"
 
 namespace strata {
@@ -7,9 +8,9 @@ namespace {
 
 bool Simd(const Call&) { return SimdSupported(); }
 
-size_t SumsBytes(const Call& call, int) {
+size_t BackwardBytes(const Call& call, int threads) {
   const TensorView& x = call.inputs[1];
-  return static_cast<size_t>(x.size(0) * x.size(1)) * 2 * (x.dtype == DType::kF64 ? sizeof(double) : sizeof(float));
+  return GroupSumsBytes(x) + HeldGroupBytes(x, call.attrs[0].i, threads);
 }
 
 constexpr Variant kForward[] = {
@@ -20,7 +21,7 @@ constexpr Variant kBackward[] = {
     {.name = "simd",
      .run = Typed<kGroupNormBackward, GroupNormBackwardCpu>,
      .accepts = Simd,
-     .workspace_bytes = SumsBytes},
+     .workspace_bytes = BackwardBytes},
     {.name = "ref", .run = Typed<kGroupNormBackward, GroupNormBackwardRef>, .numerics = "reference"},
 };
 
