@@ -7,6 +7,7 @@
 
 #include "kernels/core/invoke.h"
 #include "kernels/core/schema_text.h"
+#include "kernels/torch/huge_pages.h"
 #include "kernels/torch/torch_parallel.h"
 
 namespace strata::torch_adapter {
@@ -83,6 +84,9 @@ Handle Empty(TensorView& view, int32_t device_type, int32_t device_index) {
         "empty_strided");
   Handle handle(made);
   Check(aoti_torch_get_data_ptr(made, &view.data), "get_data_ptr");
+  if (device_type == DeviceHooks().torch_device_type) {
+    WantHugePages(view.data, static_cast<size_t>(view.numel()) * SizeOf(view.dtype));
+  }
   return handle;
 }
 
