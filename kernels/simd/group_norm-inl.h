@@ -123,7 +123,8 @@ HWY_INLINE hn::Vec<D> Activated(D d, hn::Vec<D> z) {
 // fetched while silu keeps the processor busy; without it, fetching them here takes longer than waiting for them.
 template <bool kSilu, class T, class... Next>
 HWY_INLINE void NormalizeGroups(const Groups<T>& groups, bool stream, T* y, T* sum, const Next*... next) {
-  const hn::ScalableTag<ComputeType<T>> d;
+  using D = hn::ScalableTag<ComputeType<T>>;
+  const D d;
   if (groups.places == 1) {  // channels are neighbours: vectors of them
     for (size_t g = 0; g < groups.count; ++g) {
       const size_t start = g * groups.size, channel = (groups.first + g) % groups.per_sample * groups.size;
@@ -139,7 +140,7 @@ HWY_INLINE void NormalizeGroups(const Groups<T>& groups, bool stream, T* y, T* s
     const Channel<T> channel(groups, place);
     T* out = y + place.start;
     const auto visit = [&](auto at) HWY_ATTR {
-      if constexpr (std::is_same_v<decltype(at), AtStream<decltype(d)>>) {
+      if constexpr (std::is_same_v<decltype(at), AtStream<D>>) {
         if (sum != nullptr) at.Put(at(channel.x), sum + place.start);
       }
       at.Put(Activated<kSilu, T>(d, channel.Affine(at)), out);

@@ -8,12 +8,13 @@
 #include "kernels/base/check.h"
 #include "kernels/base/thread_pool.h"
 #include "kernels/core/invoke.h"
+#include "kernels/simd/stream.h"
 #include "kernels/simd/targets.h"
 
 namespace strata {
 namespace {
 
-constexpr size_t kGuard = 128;
+constexpr size_t kGuard = 128, kLine = 64;
 
 // Kept for the next run: starting threads for each takes longer than the run, and an emulator never frees theirs.
 ThreadPool& PoolOf(int threads) {
@@ -62,8 +63,13 @@ Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& opt
     for (int i = 0; i < c.num_outputs; ++i) {
       TensorView& view = c.outputs[static_cast<size_t>(i)];
       const size_t bytes = static_cast<size_t>(view.numel()) * SizeOf(view.dtype);
-      out->memory.emplace_back(bytes + kGuard, fill);
+      out->memory.emplace_back(bytes + kLine + kGuard, fill);
       view.data = out->memory.back().data();
+      // Large ones as torch gives them: else no kernel would let them pass by the caches.
+      if (WorthStreaming(static_cast<int64_t>(bytes))) {
+        const auto at = reinterpret_cast<uintptr_t>(view.data);
+        view.data = out->memory.back().data() + (kLine - at % kLine) % kLine;
+      }
       out->views.push_back(view);
     }
     return Status();
@@ -80,11 +86,15 @@ Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& opt
   }
   for (size_t i = 0; i < out->memory.size(); ++i) {
     auto& memory = out->memory[i];
-    for (size_t g = memory.size() - kGuard; g < memory.size(); ++g) {
-      STRATA_CHECK(memory[g] == fill, "a kernel wrote past the end of an output");
+    TensorView& view = out->views[i];
+    const auto* written = static_cast<const std::byte*>(view.data);
+    const size_t bytes = static_cast<size_t>(view.numel()) * SizeOf(view.dtype);
+    for (size_t g = bytes; g < bytes + kGuard; ++g) {
+      STRATA_CHECK(written[g] == fill, "a kernel wrote past the end of an output");
     }
-    memory.resize(memory.size() - kGuard);
-    out->views[i].data = memory.data();
+    if (bytes > 0) std::memmove(memory.data(), written, bytes);
+    memory.resize(bytes);
+    view.data = memory.data();
   }
   return {};
 }
