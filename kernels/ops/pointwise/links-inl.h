@@ -23,14 +23,17 @@ namespace strata {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-struct Load {
+// A base of links that wait for memory rather than for arithmetic: RunLink has them read upwards.
+struct InOrder {};
+
+struct Load : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V, size_t k) {
     return at.Read(0, k);
   }
 };
 template <class T>
-struct LoadNarrow {
+struct LoadNarrow : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V, size_t k) {
     return ReadAs(at.d, at.template In<T>(0, k));
@@ -74,7 +77,7 @@ struct Rounded {
   }
 };
 
-// After a step on bfloat16 operands.
+// After a step on bfloat16 operands. Much arithmetic, which the compiler may mix.
 template <class Do>
 struct ThenRounded {
   template <class A, class V>
@@ -114,14 +117,14 @@ struct FarAway {
 };
 
 template <class Apply>
-struct Left {
+struct Left : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
     return Apply::Of(at.d, v, at.Read(0, k));
   }
 };
 template <class Apply>
-struct Right {
+struct Right : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
     return Apply::Of(at.d, at.Read(0, k), v);
@@ -129,14 +132,14 @@ struct Right {
 };
 // The other operand is a bfloat16 input as it lies in memory.
 template <class Apply>
-struct LeftOfNarrow {
+struct LeftOfNarrow : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
     return Apply::Of(at.d, v, ReadAs(at.d, at.template In<BF16>(0, k)));
   }
 };
 template <class Apply>
-struct RightOfNarrow {
+struct RightOfNarrow : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
     return Apply::Of(at.d, ReadAs(at.d, at.template In<BF16>(0, k)), v);
@@ -150,27 +153,27 @@ struct Both {
   }
 };
 template <class Apply>
-struct Neither {
+struct Neither : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V, size_t k) {
     return Apply::Of(at.d, at.Read(0, k), at.Read(1, k));
   }
 };
 template <class Apply>
-struct Compares {
+struct Compares : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
     StoreBool(at.d, Apply::Of(at.d, at.Read(0, k), at.Read(1, k)), at.template Out<uint8_t>(k));
     return v;
   }
 };
-struct SelectLeft {
+struct SelectLeft : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
     return hn::IfThenElse(LoadBool(at.d, at.template In<uint8_t>(0, k)), v, at.Read(1, k));
   }
 };
-struct SelectRight {
+struct SelectRight : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
     return hn::IfThenElse(LoadBool(at.d, at.template In<uint8_t>(0, k)), at.Read(1, k), v);
@@ -178,26 +181,26 @@ struct SelectRight {
 };
 // The comparison's operands, and where the links of others write, the other branch.
 template <class Apply>
-struct TestLeft {
+struct TestLeft : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
     return hn::IfThenElse(Apply::Of(at.d, at.Read(0, k), at.Read(1, k)), v, at.ReadThird(k));
   }
 };
 template <class Apply>
-struct TestRight {
+struct TestRight : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
     return hn::IfThenElse(Apply::Of(at.d, at.Read(0, k), at.Read(1, k)), at.ReadThird(k), v);
   }
 };
-struct FmaLeft {
+struct FmaLeft : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
     return hn::MulAdd(v, at.Read(0, k), at.Read(1, k));
   }
 };
-struct FmaRight {
+struct FmaRight : InOrder {
   template <class A, class V>
   static HWY_INLINE V Of(A at, V v, size_t k) {
     return hn::MulAdd(at.Read(0, k), at.Read(1, k), v);
