@@ -35,6 +35,10 @@ struct TypeSpec {
 inline constexpr DTypeSet kFloatDTypes = SetOf(DType::kF32) | SetOf(DType::kBF16) | SetOf(DType::kF64);
 inline constexpr DTypeSet kIndexDTypes = SetOf(DType::kI32) | SetOf(DType::kI64);
 inline constexpr TypeSpec kFloats = {kFloatDTypes, 'T'};
+// For operators that move elements and look at none.
+inline constexpr TypeSpec kAnyDType = {(DTypeSet{1} << kNumDTypes) - 1, 'T'};
+// For sums of anything but narrow integers.
+inline constexpr TypeSpec kSummable = {kFloatDTypes | SetOf(DType::kI32) | SetOf(DType::kI64), 'T'};
 inline constexpr TypeSpec kIndices = {kIndexDTypes, 'I'};
 inline constexpr TypeSpec kOffsets = {kIndexDTypes, 'C'};
 // What rows of a kFloats argument are summed up in (a maximum, a log-sum-exp): float64 for float64, else float32.

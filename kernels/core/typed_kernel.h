@@ -111,4 +111,19 @@ void DispatchIndex(DType dtype, F&& f) {
   f(int64_t{});
 }
 
+// Calls f with an unsigned integer of the dtype's size, for kernels that move elements as bits.
+template <class F>
+void DispatchBits(DType dtype, F&& f) {
+  switch (SizeOf(dtype)) {
+    case 1:
+      return f(uint8_t{});
+    case 2:
+      return f(uint16_t{});
+    case 4:
+      return f(uint32_t{});
+    default:
+      f(uint64_t{});
+  }
+}
+
 }  // namespace strata

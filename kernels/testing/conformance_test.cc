@@ -67,7 +67,8 @@ TEST_P(Conformance, SameBitsAloneAndInABatch) { ForSamples(CheckBatch); }
 std::vector<Case> Cases() {
   std::vector<Case> cases;
   for (const OpDef* op : AllOps()) {
-    for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF64}) {
+    for (int i = 0; i < kNumDTypes; ++i) {
+      const auto dtype = static_cast<DType>(i);
       if (Drawable(*op) && TakesDType(*op, dtype)) cases.push_back({op, dtype});
     }
   }

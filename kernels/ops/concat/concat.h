@@ -12,9 +12,9 @@ namespace strata {
 // grad_y cut up again (concat.py).
 inline constexpr OpSchema kConcat = Op("concat")
                                         .Doc("y = the tensors of xs, one after the other along dim")
-                                        .List("xs", "*")
+                                        .List("xs", "*", kAnyDType)
                                         .Attr("dim", 0)
-                                        .Out("y", "");
+                                        .Out("y", "", kAnyDType);
 
 void ConcatRef(const OpContext&, std::span<const TensorView> xs, int64_t dim, const TensorView& y);
 void ConcatCpu(const OpContext&, std::span<const TensorView> xs, int64_t dim, const TensorView& y);

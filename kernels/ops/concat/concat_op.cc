@@ -44,8 +44,8 @@ Status ConcatInfer(Call& call) {
 }
 
 constexpr Variant kRows[] = {
-    {.name = "simd", .run = Typed<kConcat, ConcatCpu>, .accepts = Simd},
-    {.name = "ref", .run = Typed<kConcat, ConcatRef>, .numerics = "reference"},
+    {.name = "simd", .run = Typed<kConcat, ConcatCpu>, .dtypes = kAnyDType.set, .accepts = Simd},
+    {.name = "ref", .run = Typed<kConcat, ConcatRef>, .numerics = "reference", .dtypes = kAnyDType.set},
 };
 
 }  // namespace

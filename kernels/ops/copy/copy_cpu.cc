@@ -122,11 +122,23 @@ struct Tiling {
   }
 };
 
+// Bytes (flags, images) are moved one by one: they are few.
+template <class U>
+constexpr int64_t kTile = sizeof(U) == 1 ? 64 : HWY_NAMESPACE::kTransposeTile<U>;
+
+template <class U>
+void CopyTile(const Tiling& tiling, const Tiling::Place& at, const U* x, U* y) {
+  for (int64_t r = 0; r < at.rows; ++r) {
+    for (int64_t c = 0; c < at.columns; ++c) {
+      y[at.y + r * tiling.y_stride + c] = x[at.x + r * tiling.row_stride + c * tiling.column_stride];
+    }
+  }
+}
+
 template <class U>
 void CopyTiles(const OpContext& context, const Layout& layout, const U* x, int64_t total, U* y) {
   namespace simd = HWY_NAMESPACE;
-  constexpr int64_t kTile = simd::kTransposeTile<U>;
-  const Tiling tiling(layout, kTile);
+  const Tiling tiling(layout, kTile<U>);
   const int64_t step = tiling.column_stride, y_step = tiling.y_stride;
   const bool neighbours = tiling.row_stride == 1;
   const bool stream = WorthStreaming(total * static_cast<int64_t>(sizeof(U))) &&
@@ -137,16 +149,14 @@ void CopyTiles(const OpContext& context, const Layout& layout, const U* x, int64
     for (int64_t tile = begin; tile < end; ++tile) {
       const Tiling::Place at = next;
       if (tile + 1 < end) next = tiling.At(tile + 1);
-      if (!neighbours) {
-        for (int64_t r = 0; r < at.rows; ++r) {
-          for (int64_t c = 0; c < at.columns; ++c) {
-            y[at.y + r * y_step + c] = x[at.x + r * tiling.row_stride + c * step];
-          }
-        }
-      } else if (at.rows < kTile || at.columns < kTile) {
+      if constexpr (sizeof(U) == 1) {
+        CopyTile(tiling, at, x, y);
+      } else if (!neighbours) {
+        CopyTile(tiling, at, x, y);
+      } else if (at.rows < kTile<U> || at.columns < kTile<U>) {
         simd::TransposeTile(x + at.x, step, at.rows, at.columns, y + at.y, y_step);
       } else {
-        const bool ahead = tile + 1 < end && next.rows == kTile && next.columns == kTile;
+        const bool ahead = tile + 1 < end && next.rows == kTile<U> && next.columns == kTile<U>;
         const auto transpose = stream ? simd::TransposeFullTile<U, true> : simd::TransposeFullTile<U, false>;
         transpose(x + at.x, step, y + at.y, y_step, ahead ? x + next.x : nullptr, y + next.y);
       }
@@ -171,14 +181,7 @@ void CopyAny(const OpContext& context, const TensorView& x, const TensorView& y)
 void CopyCpu(const OpContext& context, const TensorView& x, const TensorView& y) {
   if (x.numel() == 0) return;
   // By size alone: bits are copied, not numbers.
-  switch (SizeOf(x.dtype)) {
-    case 2:
-      return CopyAny<uint16_t>(context, x, y);
-    case 4:
-      return CopyAny<uint32_t>(context, x, y);
-    default:
-      return CopyAny<uint64_t>(context, x, y);
-  }
+  DispatchBits(x.dtype, [&](auto bits) { CopyAny<decltype(bits)>(context, x, y); });
 }
 
 }  // namespace strata

@@ -8,8 +8,8 @@ namespace {
 bool Simd(const Call&) { return SimdSupported(); }
 
 constexpr Variant kForward[] = {
-    {.name = "simd", .run = Typed<kCopy, CopyCpu>, .accepts = Simd},
-    {.name = "ref", .run = Typed<kCopy, CopyRef>, .numerics = "reference"},
+    {.name = "simd", .run = Typed<kCopy, CopyCpu>, .dtypes = kAnyDType.set, .accepts = Simd},
+    {.name = "ref", .run = Typed<kCopy, CopyRef>, .numerics = "reference", .dtypes = kAnyDType.set},
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 namespace strata {
 
 void CopyRef(const OpContext&, const TensorView& x, const TensorView& y) {
-  DispatchFloat(x.dtype, [&](auto type) {
+  DispatchBits(x.dtype, [&](auto type) {
     using T = decltype(type);
     for (int64_t i = 0, n = x.numel(); i < n; ++i) {
       int64_t left = i, from = 0;
@@ -12,7 +12,7 @@ void CopyRef(const OpContext&, const TensorView& x, const TensorView& y) {
         from += left % x.size(dim) * x.stride(dim);
         left /= x.size(dim);
       }
-      y.Out<T>()[i] = x.In<T>()[from];
+      static_cast<T*>(y.data)[i] = static_cast<const T*>(x.data)[from];
     }
   });
 }

@@ -57,6 +57,7 @@ void ExpectSameCopiesOfRandomLayouts(DType dtype) {
 }
 
 TEST(Copy, AnyStridesInFloat32) { ExpectSameCopiesOfRandomLayouts<float, uint32_t>(DType::kF32); }
+TEST(Copy, AnyStridesInBytes) { ExpectSameCopiesOfRandomLayouts<uint8_t, uint8_t>(DType::kU8); }
 TEST(Copy, AnyStridesInFloat64) { ExpectSameCopiesOfRandomLayouts<double, uint64_t>(DType::kF64); }
 TEST(Copy, AnyStridesInBfloat16) { ExpectSameCopiesOfRandomLayouts<BF16, uint16_t>(DType::kBF16); }
 

@@ -12,8 +12,8 @@ size_t SortedIds(const Call& call, int) {
 }
 
 constexpr Variant kForward[] = {
-    {.name = "simd", .run = Typed<kEmbedding, EmbeddingCpu>, .accepts = Simd},
-    {.name = "ref", .run = Typed<kEmbedding, EmbeddingRef>, .numerics = "reference"},
+    {.name = "simd", .run = Typed<kEmbedding, EmbeddingCpu>, .dtypes = kAnyDType.set, .accepts = Simd},
+    {.name = "ref", .run = Typed<kEmbedding, EmbeddingRef>, .numerics = "reference", .dtypes = kAnyDType.set},
 };
 constexpr Variant kBackward[] = {
     {.name = "simd",

@@ -14,13 +14,15 @@ void Dispatch(const TensorView& values, const TensorView& ids, F f) {
 }  // namespace
 
 void EmbeddingRef(const OpContext&, const TensorView& weight, const TensorView& ids, const TensorView& y) {
-  Dispatch(weight, ids, [&](auto type, auto index) {
-    using T = decltype(type);
-    const int64_t width = weight.size(1);
-    for (int64_t n = 0; n < ids.numel(); ++n) {
-      const T* row = weight.In<T>() + ids.In<decltype(index)>()[n] * width;
-      for (int64_t i = 0; i < width; ++i) y.Out<T>()[n * width + i] = row[i];
-    }
+  DispatchBits(weight.dtype, [&](auto bits) {
+    DispatchIndex(ids.dtype, [&](auto index) {
+      using T = decltype(bits);
+      const int64_t width = weight.size(1);
+      for (int64_t n = 0; n < ids.numel(); ++n) {
+        const T* row = static_cast<const T*>(weight.data) + ids.In<decltype(index)>()[n] * width;
+        for (int64_t i = 0; i < width; ++i) static_cast<T*>(y.data)[n * width + i] = row[i];
+      }
+    });
   });
 }
 
