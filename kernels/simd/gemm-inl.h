@@ -40,6 +40,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 // The element [i, j] is data[i * row_stride + j * column_stride].
 template <class T>
 struct Matrix {
+  using Element = T;
   const T* data;
   size_t row_stride, column_stride;
 };
@@ -71,14 +72,15 @@ struct Partial {
 };
 
 // One product: what its parts share.
-template <class F, class TA, class TB, class Epilogue>
+template <class F, class TA, class B, class Epilogue>
 struct GemmJob {
+  using TB = typename B::Element;
   static constexpr size_t kPanel = kPanelBytes / sizeof(F), kLine = 64;
 
   GemmPlan plan;
   GemmShape shape;
   Matrix<TA> a;
-  Matrix<TB> b;
+  B b;
   const F* packed;  // or nullptr
   Partial<F> partial;
   bool more;  // sums go on from those in `partial`
@@ -88,8 +90,12 @@ struct GemmJob {
 
   // `steps` steps of k of one panel of B.
   void PackPiece(size_t panel, size_t first, size_t steps, F* out) const {
-    PackPanel<kPanel>(b.data + panel * kPanel * b.column_stride + first * b.row_stride, b.column_stride, b.row_stride,
-                      Columns(panel), steps, out);
+    if constexpr (!std::is_same_v<B, Matrix<TB>>) {
+      b.template Pack<kPanel>(panel * kPanel, Columns(panel), first, steps, out);
+    } else {
+      PackPanel<kPanel>(b.data + panel * kPanel * b.column_stride + first * b.row_stride, b.column_stride, b.row_stride,
+                        Columns(panel), steps, out);
+    }
   }
 
   // A group of A's rows by one panel of B over a block of k.
@@ -282,24 +288,25 @@ struct GemmJob {
   }
 };
 
-// A is m x k and B k x n, each with one stride of 1 where it is to be fast. `packed`: B from PackB, or nullptr.
+// A is m x k and B k x n, each with one stride of 1 where it is to be fast. B may also be something that packs itself
+// (WindowMatrix of windows-inl.h). `packed`: B from PackB, or nullptr.
 // `partial`: where sums may wait, memory of F in the output's place; or nullptr, for memory from the workspace.
 // `more`: B is unpacked, and k goes on from the sums that are in `partial`, as many whole blocks as came before.
 // REQUIRES: context.workspace has PlanGemm(shape, sizeof(F), {packed != nullptr, partial != nullptr, blocks},
 // threads).bytes() bytes.
-template <class F, class TA, class TB, class Epilogue>
-void Gemm(const OpContext& context, GemmShape shape, Matrix<TA> a, Matrix<TB> b, const F* packed, F* partial,
+template <class F, class TA, class B, class Epilogue>
+void Gemm(const OpContext& context, GemmShape shape, Matrix<TA> a, B b, const F* packed, F* partial,
           const Epilogue& epilogue, bool more = false, GemmBlocks blocks = {}) {
   if (shape.m == 0 || shape.n == 0) return;
   const GemmOptions options{.packed = packed != nullptr, .in_place = partial != nullptr, .blocks = blocks};
-  const GemmJob<F, TA, TB, Epilogue> job{PlanGemm(shape, sizeof(F), options, context.parallel->num_threads()),
-                                         shape,
-                                         a,
-                                         b,
-                                         packed,
-                                         {partial, shape.n},
-                                         more,
-                                         epilogue};
+  const GemmJob<F, TA, B, Epilogue> job{PlanGemm(shape, sizeof(F), options, context.parallel->num_threads()),
+                                        shape,
+                                        a,
+                                        b,
+                                        packed,
+                                        {partial, shape.n},
+                                        more,
+                                        epilogue};
   const auto run = [&](int part) {
     job.Run(static_cast<size_t>(part), context.workspace + static_cast<size_t>(part) * job.plan.part_bytes);
   };

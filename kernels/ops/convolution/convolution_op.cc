@@ -1,0 +1,97 @@
+#include <string>
+
+#include "kernels/ops/convolution/convolution.h"
+#include "kernels/simd/convolution.h"
+#include "kernels/simd/targets.h"
+
+namespace strata {
+namespace {
+
+bool Simd(const Call&) { return SimdSupported(); }
+
+enum Attr : size_t { kStride = 0, kPadding = 3, kDilation = 6, kGroups = 9, kActivation = 10 };
+
+int64_t Value(const Call& call, size_t attr) { return call.attrs[attr].i; }
+
+Windows WindowsOf(const Call& call) {
+  Windows w;
+  for (size_t d = 0; d < kSpatial; ++d) {
+    const int at = 2 + static_cast<int>(d);
+    w.in[d] = call.inputs[0].size(at);
+    w.kernel[d] = call.inputs[1].size(at);
+    w.out[d] = call.outputs[0].size(at);
+    w.stride[d] = Value(call, kStride + d);
+    w.padding[d] = Value(call, kPadding + d);
+    w.dilation[d] = Value(call, kDilation + d);
+  }
+  return w;
+}
+
+Convolution ConvolutionOf(const Call& call) {
+  const TensorView &x = call.inputs[0], &weight = call.inputs[1];
+  Convolution c;
+  c.windows = WindowsOf(call);
+  c.groups = Value(call, kGroups);
+  c.batch = x.size(0);
+  c.channels = weight.size(1);
+  c.outputs = weight.size(0) / c.groups;
+  c.x = &x;
+  c.weight = &weight;
+  c.bias = call.inputs[2].present() ? &call.inputs[2] : nullptr;
+  c.y = &call.outputs[0];
+  c.activation = static_cast<Activation>(Value(call, kActivation));
+  return c;
+}
+
+std::string Is(std::string_view what, int64_t had) { return std::string(what) + " is " + std::to_string(had); }
+
+Status Infer(Call& call) {
+  const TensorView &x = call.inputs[0], &weight = call.inputs[1];
+  const int64_t groups = Value(call, kGroups);
+  if (x.size(1) != weight.size(1) * groups) {
+    return InvalidArgument(Is("x has shape " + ShapeText(x) + " and groups", groups) + ", wanted " +
+                           std::to_string(weight.size(1) * groups) + " channels beside a weight of shape " +
+                           ShapeText(weight));
+  }
+  if (weight.size(0) % groups != 0) {
+    return InvalidArgument(Is("groups", groups) + ", wanted a divisor of the weight's " +
+                           std::to_string(weight.size(0)) + " output channels");
+  }
+  TensorView& y = call.outputs[0];
+  y.dtype = x.dtype;
+  y.SetSizes({x.size(0), weight.size(0), 1, 1, 1});
+  const Windows w = WindowsOf(call);
+  for (size_t d = 0; d < kSpatial; ++d) {
+    const int64_t size = w.OutSize(d);
+    if (size < 0) {
+      return InvalidArgument("x has shape " + ShapeText(x) + ", wanted images that hold a kernel of " +
+                             ShapeText(weight) + " with its dilation, padding included");
+    }
+    y.sizes[2 + d] = size;
+  }
+  y.MakeContiguous();
+  if (!PaddedPlane(WindowsOf(call)).Fits()) return InvalidArgument("x has the impossible shape " + ShapeText(x));
+  return {};
+}
+
+void RunCpu(const OpContext& context, const Call& call) { ConvolutionCpu(context, ConvolutionOf(call)); }
+void RunRef(const OpContext& context, const Call& call) { ConvolutionRef(context, ConvolutionOf(call)); }
+
+size_t Bytes(const Call& call, int num_threads) {
+  const DType dtype = call.inputs[0].dtype;
+  return ConvolutionBytes(ConvolutionOf(call), dtype == DType::kF64 ? sizeof(double) : sizeof(float),
+                          dtype != DType::kBF16, num_threads);
+}
+
+constexpr Variant kRows[] = {
+    {.name = "simd", .run = RunCpu, .accepts = Simd, .workspace_bytes = Bytes},
+    {.name = "ref", .run = RunRef, .numerics = "reference"},
+};
+
+}  // namespace
+
+namespace ops::convolution {
+constinit const std::array<OpDef, 1> kOps = {{{.schema = &kConvolution, .variants = kRows, .infer = Infer}}};
+}  // namespace ops::convolution
+
+}  // namespace strata
