@@ -95,8 +95,13 @@ def _run_view(step, x, shape, dims):
         return x.view(shape)
     if step["view"] == "permute":
         return x.permute(attrs["dims"])
+    if step["view"] == "broadcast":
+        return x.expand(shape)
     if step["view"] == "slice":
-        return x.narrow(attrs["dim"], Plan._size(attrs["start"], dims), shape[attrs["dim"]])
+        dim, every = attrs["dim"], Plan._size(attrs.get("step", 1), dims)
+        length = max(0, (shape[dim] - 1) * every + 1)
+        cut = x.narrow(dim, Plan._size(attrs["start"], dims), length)
+        return cut[(slice(None),) * dim + (slice(None, None, every),)]
     raise ValueError(f"the plan has a view of kind {step['view']!r}, which this version does not know")
 
 

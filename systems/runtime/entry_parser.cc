@@ -119,19 +119,23 @@ absl::Status EntryParser::ParseViewStep(Json json, std::optional<Json> attrs, St
   RUNTIME_ASSIGN_OR_RETURN(const std::string kind, StringOf(json, "view", 32));
   if (kind == "slice") return ParseSlice(attrs, step);
   if (kind == "permute") return ParsePermute(attrs, step);
-  if (kind != "reshape") return Invalid("view is ", Quote(kind), ", wanted reshape, slice or permute");
-  step->kind = Step::Kind::kReshape;
+  if (kind != "reshape" && kind != "broadcast") {
+    return Invalid("view is ", Quote(kind), ", wanted reshape, slice, permute or broadcast");
+  }
+  step->kind = kind == "reshape" ? Step::Kind::kReshape : Step::Kind::kBroadcast;
   return attrs ? ReadFields(*attrs, {}) : absl::OkStatus();
 }
 
 absl::Status EntryParser::ParseSlice(std::optional<Json> attrs, Step* step) {
   step->kind = Step::Kind::kSlice;
-  std::optional<Json> dim, start;
+  std::optional<Json> dim, start, every;
   if (!attrs) return Invalid("the slice has no attrs");
-  RUNTIME_RETURN_IF_ERROR(ReadFields(*attrs, {{"dim", &dim}, {"start", &start}}));
+  RUNTIME_RETURN_IF_ERROR(ReadFields(*attrs, {{"dim", &dim}, {"start", &start}, {"step", &every, kMayBeAbsent}}));
   RUNTIME_ASSIGN_OR_RETURN(const int64_t index, IntegerOf(*dim, "dim", 0, kMaxRank - 1));
   step->slice_dim = static_cast<int>(index);
   RUNTIME_ASSIGN_OR_RETURN(step->slice_start, ParseSize(*start));
+  if (!every) return absl::OkStatus();
+  RUNTIME_ASSIGN_OR_RETURN(step->slice_step, ParseSize(*every));
   return absl::OkStatus();
 }
 

@@ -37,7 +37,7 @@ struct StepText {
 };
 
 struct Step {
-  enum class Kind : uint8_t { kOp, kReshape, kSlice, kPermute };
+  enum class Kind : uint8_t { kOp, kReshape, kSlice, kPermute, kBroadcast };
   Kind kind = Kind::kOp;
   const OpDef* op = nullptr;
   std::vector<int> inputs;              // values; -1: an optional one that is absent, or a list
@@ -46,7 +46,7 @@ struct Step {
   std::array<AttrValue, kMaxAttrs> attrs = {};
   std::vector<std::shared_ptr<const StepText>> texts;  // what text attributes point to
   int slice_dim = 0;
-  SizeExpr slice_start;
+  SizeExpr slice_start, slice_step = SizeExpr(1);
   std::array<int, kMaxRank> permutation = {};
 };
 

@@ -18,7 +18,7 @@ constexpr size_t kMaxArguments = 64;  // inputs or outputs of an entry point
 }  // namespace
 
 std::string StepLabel(const EntryPlan& plan, size_t i) {
-  constexpr const char* kViews[] = {"", "reshape", "slice", "permute"};
+  constexpr const char* kViews[] = {"", "reshape", "slice", "permute", "broadcast"};
   const Step& step = plan.steps[i];
   const std::string_view what = step.op ? step.op->schema->name : kViews[static_cast<size_t>(step.kind)];
   return Cat("step ", i, " (", what, ")");

@@ -6,6 +6,7 @@
 
 #include "kernels/core/invoke.h"
 #include "systems/runtime/text.h"
+#include "systems/runtime/views.h"
 
 namespace strata::runtime {
 namespace {
@@ -65,43 +66,9 @@ class Resolver {
   // Fills strides and offset of a view. False if it is not possible.
   bool Look(const Step& step) {
     const auto from = static_cast<size_t>(step.inputs[0]), to = static_cast<size_t>(step.outputs[0]);
-    const TensorView& in = out_.views[from];
-    TensorView& view = out_.views[to];
-    size_t offset = 0;
-    if (step.kind == Step::Kind::kReshape) {
-      if (!IsContiguous(in) || in.numel() != view.numel()) return false;
-    } else if (step.kind == Step::Kind::kSlice) {
-      if (!Slice(step, in, &view, &offset)) return false;
-    } else if (!Permute(step, in, &view)) {
-      return false;
-    }
-    // An empty view looks at nothing: an offset could lie beyond memory that is empty, too.
-    out_.offsets[to] = view.numel() == 0 ? 0 : out_.offsets[from] + offset;
-    return true;
-  }
-
-  bool Slice(const Step& step, const TensorView& in, TensorView* view, size_t* offset) const {
-    const auto dim = static_cast<size_t>(step.slice_dim);
-    const std::optional<int64_t> start = step.slice_start.Evaluate(dims_);
-    if (in.rank != view->rank || step.slice_dim >= in.rank || !start) return false;
-    for (size_t d = 0; d < static_cast<size_t>(in.rank); ++d) {
-      if (d != dim && view->sizes[d] != in.sizes[d]) return false;
-    }
-    if (*start > in.sizes[dim] || view->sizes[dim] > in.sizes[dim] - *start) return false;
-    view->strides = in.strides;
-    *offset = static_cast<size_t>(*start * in.strides[dim]) * SizeOf(in.dtype);
-    return true;
-  }
-
-  static bool Permute(const Step& step, const TensorView& in, TensorView* view) {
-    if (in.rank != view->rank || (in.rank < kMaxRank && step.permutation[static_cast<size_t>(in.rank)] >= 0)) {
-      return false;
-    }
-    for (size_t d = 0; d < static_cast<size_t>(in.rank); ++d) {
-      const int source = step.permutation[d];
-      if (source < 0 || source >= in.rank || view->sizes[d] != in.size(source)) return false;
-      view->strides[d] = in.stride(source);
-    }
+    const std::optional<size_t> offset = LookAt(step, out_.views[from], dims_, &out_.views[to]);
+    if (!offset) return false;
+    out_.offsets[to] = out_.views[to].numel() == 0 ? 0 : out_.offsets[from] + *offset;
     return true;
   }
 
