@@ -1,11 +1,13 @@
 """`strata.export(model, example_inputs, ...)`: a PyTorch model to a bundle that the service runs with the same bits.
 
-    B, N = torch.export.Dim("B", max=256), torch.export.Dim("N", max=16384)
-    report = strata.export(model, {"ids": ids, "cu_seqlens": ends}, path="minilm.bundle", name="minilm",
-                           dynamic_shapes={"ids": {0: N}, "cu_seqlens": {0: B + 1}}, output_names=["embedding"])
+B, N = torch.export.Dim("B", max=256), torch.export.Dim("N", max=16384)
+report = strata.export(model, {"ids": ids, "cu_seqlens": ends}, path="minilm.bundle", name="minilm",
+                       dynamic_shapes={"ids": {0: N}, "cu_seqlens": {0: B + 1}}, output_names=["embedding"])
 """
 
 import dataclasses
+import inspect
+import math
 import sys
 import types
 
@@ -43,74 +45,149 @@ class Report:
     operators: dict  # name -> how many steps
     weights: int
     weight_bytes: int
-    differences: dict  # output -> largest absolute difference from the model run eagerly
+    # output -> largest difference from the model run eagerly, in units of the last place of its largest magnitude
+    differences: dict
+    batched: bool = True  # whether requests may share a batch
 
     def __str__(self):
         kinds = ", ".join(f"{n} {op}" for op, n in sorted(self.operators.items()))
         worst = ", ".join(
-            f"{n} {'bit-identical to' if d == 0 else f'within {d:.3g} of'} the eager model"
+            f"{n} {'bit-identical to' if d == 0 else f'within {d:.3g} units of the last place of'} the eager model"
             for n, d in self.differences.items()
         )
         return f"{self.path}: {self.steps} steps ({kinds}), {self.weight_bytes / 2**20:.1f} MiB of weights; {worst}"
 
 
-def _differences(model, inputs, outputs):
-    with torch.no_grad():
-        eager = model(**inputs)
-    eager = eager if isinstance(eager, (tuple, list)) else [eager]
+def _by_name(model, given):
+    """Positional arguments under the names that the model has for them."""
+    if isinstance(given, dict):
+        return given
+    names = inspect.signature(model.forward).parameters
+    return dict(zip(names, given if isinstance(given, (tuple, list)) else [given]))
+
+
+def _flat(outputs):
+    return [t for t in torch.utils._pytree.tree_leaves(outputs) if isinstance(t, torch.Tensor)]
+
+
+def _difference(got, want):
+    """The largest difference, in units of the last place of the largest magnitude."""
+    if got.numel() == 0 or torch.equal(got, want):
+        return 0.0
+    if not want.dtype.is_floating_point:
+        return math.inf
+    apart = (got.double() - want.double()).abs()
+    apart[(got == want) | (got.isnan() & want.isnan())] = 0  # equal infinities, too
+    scale = want[want.isfinite()].double().abs().max() if want.isfinite().any() else 1.0
+    worst = float(apart.max() / max(float(scale), 1e-30) / torch.finfo(want.dtype).eps)
+    return math.inf if math.isnan(worst) else worst
+
+
+def _differences(model, cases):
+    """{output: the largest difference from the eager model over all cases}."""
     found = {}
-    for (name, got), want in zip(outputs.items(), eager):
-        found[name] = 0.0 if torch.equal(got, want) else float((got.double() - want.double()).abs().max())
+    for inputs, outputs in cases:
+        with torch.no_grad():
+            eager = _flat(model(**inputs))
+        for (name, got), want in zip(outputs.items(), eager, strict=True):
+            found[name] = max(found.get(name, 0.0), _difference(got, want))
     return found
 
 
-def _report(path, entry, weights, differences):
+def _stays_alone(whole, alone, layout):
+    """Whether the first item of a batch has the bits that it has by itself: else requests must not share a batch."""
+    kinds = layout["layouts"]
+    return all(
+        torch.equal(whole[name][: len(tensor)], tensor)
+        for name, tensor in alone.items()
+        if kinds[name] in ("stacked", "ragged")
+    )
+
+
+def _cases(plan, entry, layout, examples):
+    """([(inputs, outputs)] for the golden, the layout that holds)."""
+    alone = _layouts.first_item(examples[0], entry, layout)
+    cases = [(inputs, plan(**inputs)) for inputs in [examples[0], *([alone] if alone else []), *examples[1:]]]
+    if alone and not _stays_alone(cases[0][1], cases[1][1], layout):
+        layout = {}
+    return cases, layout
+
+
+def _report(path, entry, weights, differences, batched):
     kinds = {}
     for step in entry["steps"]:
         kind = step.get("op", "view")
         kinds[kind] = kinds.get(kind, 0) + 1
     size = sum(t.numel() * t.element_size() for t in weights.values())
-    return Report(str(path), len(entry["steps"]), kinds, len(weights), size, differences)
+    return Report(str(path), len(entry["steps"]), kinds, len(weights), size, differences, batched)
 
 
-def export(model, example_inputs, *, path, name, dynamic_shapes, output_names=None, entry_point="forward",
-           description="", version="1", tokenizer=None, embeddings=None, more_examples=(), tolerance=1e-3):
+def export(
+    model,
+    example_inputs,
+    *,
+    path,
+    name,
+    dynamic_shapes,
+    output_names=None,
+    entry_point="forward",
+    description="",
+    version="1",
+    tokenizer=None,
+    embeddings=None,
+    more_examples=(),
+    tolerance=1024.0,
+):
     """Traces `model`, lowers it to a plan, runs the plan in Python for the golden, and writes the bundle `path`.
 
     Args:
         model: called as `model(**example_inputs)`; exported in eval mode.
-        example_inputs: {argument name: tensor}; every dynamic dim of size 2 or more.
+        example_inputs: {argument name: tensor}, or the positional arguments; every dynamic dim of size 2 or more.
         path: the folder to write; an older bundle there is replaced whole.
         name: what the service calls the model.
-        dynamic_shapes: {argument name: {dim: torch.export.Dim}}; dim names begin with a capital.
-        output_names: names of the model's outputs, in order.
+        dynamic_shapes: {argument name: {dim: torch.export.Dim}}, or in the order of the arguments; dim names begin
+            with a capital.
+        output_names: names of the model's outputs, in order; otherwise the model's own, or "output".
         entry_point: the entry point's name.
         tokenizer: a tokenizer.json to put into the bundle.
         embeddings: the manifest's `embeddings` section, for `/v1/embeddings`.
         more_examples: further inputs for the golden, beside the example and its first item.
-        tolerance: the largest difference from the eager model that is let through, per element.
+        tolerance: the largest difference from the eager model that is let through, in units of the last place of the
+            output's largest magnitude.
 
     Returns: a Report.
     Raises: ExportError that names the operator, the line of the model and what to do.
     """
     model = model.eval()
+    example_inputs, dynamic_shapes = _by_name(model, example_inputs), _by_name(model, dynamic_shapes)
     program = _lower.trace(model, (), example_inputs, dynamic_shapes)
     entry, weights = _lower.lower(program, dynamic_shapes, output_names)
-    layout = _layouts.infer(entry)
     plan = Plan(entry, weights)
-    examples = [example_inputs, _layouts.first_item(example_inputs, entry, layout), *more_examples]
-    cases = [(inputs, plan(**inputs)) for inputs in examples]
-    differences = _differences(model, *cases[0])
+    cases, layout = _cases(plan, entry, _layouts.infer(entry), [example_inputs, *more_examples])
+    differences = _differences(model, cases)
     for output, worst in differences.items():
         if not worst <= tolerance:
             raise ExportError(
-                f"output {output} of the plan differs from the eager model by {worst:.3g}, more than {tolerance:.3g}"
+                f"output {output} of the plan differs from the eager model by {worst:.3g} units of the last place of "
+                f"its largest magnitude, more than {tolerance:.3g}"
             )
     source = f"{type(model).__module__}:{type(model).__qualname__}"
-    _bundle.write(path, name=name, entry_name=entry_point, entry=entry, weights=weights, layout=layout, cases=cases,
-                  numerics=plan.numerics(**example_inputs), tokenizer=tokenizer, embeddings=embeddings,
-                  description=description, version=version, provenance={"source": source})
-    return _report(path, entry, weights, differences)
+    _bundle.write(
+        path,
+        name=name,
+        entry_name=entry_point,
+        entry=entry,
+        weights=weights,
+        layout=layout,
+        cases=cases,
+        numerics=plan.numerics(**example_inputs),
+        tokenizer=tokenizer,
+        embeddings=embeddings,
+        description=description,
+        version=version,
+        provenance={"source": source},
+    )
+    return _report(path, entry, weights, differences, bool(layout))
 
 
 class _CallableModule(types.ModuleType):

@@ -64,6 +64,12 @@ def _dump(path, value):
     path.write_text(text + "\n")
 
 
+def _alone(tensor):
+    """A part of another's memory is no tensor of its own to safetensors."""
+    whole = tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+    return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
+
+
 def write(path, *, name, entry_name, entry, weights, layout, cases, numerics, tokenizer=None, embeddings=None,
           description="", version="1", provenance=None):
     """Writes the folder `path`. An existing bundle there is replaced whole; anything else there is an error."""
@@ -82,7 +88,7 @@ def write(path, *, name, entry_name, entry, weights, layout, cases, numerics, to
             shutil.copyfile(tokenizer, made / "tokenizer.json")
         _dump(made / "manifest.json", manifest)
         _dump(made / "plan.json", {"plan": 1, "entry_points": {entry_name: entry}})
-        save_file({n: t.contiguous() for n, t in weights.items()}, made / "weights.safetensors")
+        save_file({n: _alone(t) for n, t in weights.items()}, made / "weights.safetensors")
         save_file(_golden(entry_name, cases), made / "golden.safetensors")
         os.chmod(made, 0o755)
         for file in made.iterdir():

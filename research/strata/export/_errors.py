@@ -1,8 +1,12 @@
-"""The one error of the exporter."""
+"""The errors of the exporter."""
 
 
 class ExportError(Exception):
     """The model cannot become a bundle; the message says what, where in the model, and what to do."""
+
+
+class Unsupported(Exception):
+    """This call of a known operator cannot be lowered; the message says why."""
 
 
 def where(node):

@@ -1,6 +1,7 @@
 """How requests become a batch: told from the plan's shapes and from the operators that read offsets."""
 
 from .. import ops
+from ..ops._schema import names
 from ._errors import ExportError
 
 
@@ -16,50 +17,53 @@ def _offsets_inputs(entry):
 
 
 def infer(entry):
-    """{"batch_dim", "ragged_dim", "layouts"} for the manifest.
-
-    Raises ExportError where an input or output fits no layout.
-    """
+    """{"batch_dim", "ragged_dim", "layouts"} for the manifest; {} where requests cannot share a batch."""
     shapes = {spec["name"]: spec["shape"] for spec in entry["inputs"]}
     values = dict(shapes)
     for step in entry["steps"]:
         values |= {o["name"]: o["shape"] for o in step["outputs"]}
     for output in entry["outputs"]:
-        if not output["value"].startswith("$"):
-            shapes[output["name"]] = values[output["value"]]
+        if output["value"].startswith("$"):
+            return {}
+        shapes[output["name"]] = values[output["value"]]
     offsets = _offsets_inputs(entry)
+    return _ragged(entry, shapes, values, offsets) if offsets else _stacked(entry, shapes)
+
+
+def _mentions(size, dim):
+    return isinstance(size, str) and dim in names(size)
+
+
+def _stacked(entry, shapes):
+    """A dim that is first in every input and output, and nowhere else."""
+    for dim in entry["dims"]:
+        if all(s and s[0] == dim and not any(_mentions(size, dim) for size in s[1:]) for s in shapes.values()):
+            return {"batch_dim": dim, "layouts": dict.fromkeys(shapes, "stacked")}
+    return {}
+
+
+def _ragged(entry, shapes, values, offsets):
     named = list(entry["dims"])
-    if offsets:
-        batch = str(values[sorted(offsets)[0]][0]).removesuffix("+1")
-        ragged = [d for d in named if d != batch]
-        if batch not in named or len(ragged) != 1:
-            raise ExportError(f"a ragged model has two dims, a batch and the tokens; this one has {named}")
-        ragged = ragged[0]
-    elif len(named) == 1:
-        batch, ragged = named[0], None
-    else:
-        raise ExportError(
-            f"cannot tell the batch dim among {named}: one dynamic dim, or offsets, is what can be batched"
-        )
+    batch = str(values[sorted(offsets)[0]][0]).removesuffix("+1")
+    ragged = [d for d in named if d != batch]
+    if batch not in named or len(ragged) != 1:
+        raise ExportError(f"a ragged model has two dims, a batch and the tokens; this one has {named}")
     layouts = {}
     for name, shape in shapes.items():
         first = shape[0] if shape else None
         if name in offsets:
             layouts[name] = "offsets"
-        elif first == batch:
-            layouts[name] = "stacked"
-        elif ragged is not None and first == ragged:
-            layouts[name] = "ragged"
+        elif first in (batch, ragged[0]):
+            layouts[name] = "stacked" if first == batch else "ragged"
         else:
-            raise ExportError(
-                f"{name} has shape {shape}: its first dim is neither {batch} nor {ragged or 'a ragged dim'}"
-            )
-    made = {"batch_dim": batch, "layouts": layouts}
-    return made | ({"ragged_dim": ragged} if ragged else {})
+            raise ExportError(f"{name} has shape {shape}: its first dim is neither {batch} nor {ragged[0]}")
+    return {"batch_dim": batch, "layouts": layouts, "ragged_dim": ragged[0]}
 
 
 def first_item(inputs, entry, layout):
-    """The inputs of the batch's first item alone: a second shape for the golden."""
+    """The inputs of the batch's first item alone: a second shape for the golden. None where there is no batch."""
+    if not layout:
+        return None
     kinds = layout["layouts"]
     ends = next((inputs[n] for n, kind in kinds.items() if kind == "offsets"), None)
     alone = {}

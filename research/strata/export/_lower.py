@@ -4,13 +4,15 @@ import re
 import warnings
 
 import torch
+from torch.utils import _pytree as pytree
 from torch.fx.experimental.symbolic_shapes import ConstraintViolationError
 
 from .. import ops
 from ._dims import name_dims
 from ._errors import ExportError, where
-from ._lowerings import TABLE, Unsupported
 from ._plan import PlanBuilder, Value
+from .lowerings import TABLE, Unsupported
+from .rewrites import rewrite
 
 _FOLD_LIMIT = 1 << 28  # elements: a larger constant is computed at run time
 
@@ -76,7 +78,9 @@ class _Lowering:
                 self._call(node)
         if self.missing:
             raise ExportError("no lowering for:\n  " + "\n  ".join(self.missing))
-        return self.build.finish(self._outputs(output_names))
+        outputs = self._outputs(output_names)
+        self.build.steps = rewrite(self.build.steps, [value for _, value in outputs])
+        return self.build.write(outputs)
 
     def _placeholder(self, node):
         if node.name in self.names:
@@ -91,6 +95,7 @@ class _Lowering:
         fake = node.meta.get("val")
         if not isinstance(fake, (torch.Tensor, tuple, list)):
             return  # arithmetic on sizes lives in the dims; asserts are checked by the runtime's own shape checks
+        self.build.line = where(node)
         if getattr(node.target, "__name__", "") == "getitem":
             if node.args[0] in self.values:
                 self.values[node] = self.values[node.args[0]][node.args[1]]
@@ -106,12 +111,13 @@ class _Lowering:
 
     def _folds(self, node, fake):
         inputs = [self.values[n] for n in node.all_input_nodes if n in self.values]
+        made = [fake] if isinstance(fake, torch.Tensor) else [f for f in fake if f is not None]
         return (
-            isinstance(fake, torch.Tensor)
+            all(isinstance(f, torch.Tensor) for f in made)
             and len(inputs) == len(node.all_input_nodes)
             and all(isinstance(v, Value) and v.constant for v in inputs)
-            and all(isinstance(size, int) for size in fake.shape)
-            and fake.numel() < _FOLD_LIMIT
+            and all(isinstance(size, int) for f in made for size in f.shape)
+            and sum(f.numel() for f in made) < _FOLD_LIMIT
             and torch.Tag.nondeterministic_seeded not in node.target.tags
         )
 
@@ -120,7 +126,13 @@ class _Lowering:
         plain = lambda n: self.values[n].tensor  # noqa: E731
         args, kwargs = torch.fx.map_arg(node.args, plain), torch.fx.map_arg(node.kwargs, plain)
         with torch.no_grad():
-            self.values[node] = self.build.constant(node.target(*args, **kwargs), f"folded.{node.name}")
+            made = node.target(*args, **kwargs)
+        if isinstance(made, torch.Tensor):
+            self.values[node] = self.build.constant(made, f"folded.{node.name}")
+        else:
+            self.values[node] = [
+                None if t is None else self.build.constant(t, f"folded.{node.name}.{i}") for i, t in enumerate(made)
+            ]
 
     def _arguments(self, node):
         def known(n):
@@ -136,7 +148,7 @@ class _Lowering:
         if schema.mutates:
             raise ExportError(f"{schema.name} writes to its arguments, which a plan cannot do yet")
         attrs = {a.name: given.get(a.name, a.default) for a in schema.attrs}
-        self.build.op(schema, [given.get(a.name) for a in schema.inputs], attrs, outputs)
+        self.build.op(schema.name, [given.get(a.name) for a in schema.inputs], attrs, outputs)
         self.values[node] = outputs if isinstance(fake, (tuple, list)) else outputs[0]
 
     def _lower(self, node):
@@ -151,15 +163,24 @@ class _Lowering:
         self.missing.append(f"{node.target}: {reason}  [{where(node) or 'no source line'}]")
 
     def _outputs(self, names):
-        nodes = [n for n in self.program.graph.find_nodes(op="output")[0].args[0]]
-        names = names or (["output"] if len(nodes) == 1 else [f"output{i}" for i in range(len(nodes))])
-        if len(names) != len(nodes):
-            raise ExportError(f"the model has {len(nodes)} outputs, but {len(names)} names were given: {names}")
-        pairs = []
-        for name, node in zip(names, nodes):
-            value = self.values[node]
-            pairs.append((name, value if value.contiguous else self.build.copy(value)))
-        return pairs
+        """[(name, Value)] of the outputs that are tensors."""
+        nodes = self.program.graph.find_nodes(op="output")[0].args[0]
+        found = [(name, n) for name, n in zip(_names(self.program), nodes) if isinstance(n, torch.fx.Node)]
+        found = [(name, n) for name, n in found if isinstance(n.meta.get("val"), torch.Tensor)]
+        if names and len(names) != len(found):
+            raise ExportError(f"the model has {len(found)} outputs, but {len(names)} names were given: {names}")
+        return [(given, self.values[node]) for given, (_, node) in zip(names or [name for name, _ in found], found)]
+
+
+def _names(program):
+    """A name for each output: its keys in what the model gives; "output" for one tensor, "output0", ... for a tuple."""
+    spec = program.call_spec.out_spec
+    paths, _ = pytree.tree_flatten_with_path(pytree.tree_unflatten(range(spec.num_leaves), spec))
+    keys = [
+        [str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", "")))) for key in path] for path, _ in paths
+    ]
+    names = [re.sub(r"[^A-Za-z0-9_.]", "_", ".".join(key)) for key in keys]
+    return ["output" + name if not name or name[0].isdigit() else name for name in names]
 
 
 def lower(program, dynamic_shapes, output_names=None):

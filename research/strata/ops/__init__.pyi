@@ -169,6 +169,25 @@ def clip_grad_norm(grads: Sequence[Tensor], max_norm: float = 1.0) -> Tensor:
 def concat(xs: Sequence[Tensor], dim: int = 0) -> Tensor:
     """y = the tensors of xs, one after the other along dim"""
 
+def convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride_d: int = 1,
+    stride_h: int = 1,
+    stride_w: int = 1,
+    padding_d: int = 0,
+    padding_h: int = 0,
+    padding_w: int = 0,
+    dilation_d: int = 1,
+    dilation_h: int = 1,
+    dilation_w: int = 1,
+    groups: int = 1,
+    activation: Literal["none", "gelu", "gelu_tanh", "relu", "silu"] | int = "none",
+) -> Tensor:
+    """y[n, o, i, j, k] = activation(sum_(c, r, s, t) x[n, c, i * stride_d + r * dilation_d - padding_d, ...] *
+    weight[o, c, r, s, t] + bias[o])"""
+
 def copy(x: Tensor) -> Tensor:
     """y = x, laid out row by row"""
 
@@ -190,11 +209,20 @@ def cross_entropy_backward(
 ) -> Tensor:
     """gradient of cross_entropy"""
 
+def cumsum(x: Tensor, reverse: bool = False) -> Tensor:
+    """y[..., r] = sum_(s <= r) x[..., s], or over s >= r with reverse"""
+
 def embedding(weight: Tensor, ids: Tensor) -> Tensor:
     """y[...] = weight[ids[...]]"""
 
 def embedding_backward(grad_y: Tensor, weight: Tensor, ids: Tensor) -> Tensor:
     """gradient of embedding"""
+
+def gather(x: Tensor, index: Tensor) -> Tensor:
+    """y[..., k] = x[..., index[..., k]]"""
+
+def gather_backward(grad_y: Tensor, x: Tensor, index: Tensor) -> Tensor:
+    """gradient of gather"""
 
 def gelu(x: Tensor, approximate: Literal["none", "tanh"] | int = "none") -> Tensor:
     """y = x / 2 * (1 + erf(x / sqrt(2))), or x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))"""
@@ -353,6 +381,23 @@ def paged_attention(
 
 def pointwise(inputs: Sequence[Tensor], program: str = '') -> list[Tensor]:
     """outputs = program(inputs), element by element; inputs broadcast"""
+
+def pool(
+    x: Tensor,
+    operation: Literal["max", "mean"] | int = "max",
+    kernel_d: int = 1,
+    kernel_h: int = 1,
+    kernel_w: int = 1,
+    stride_d: int = 1,
+    stride_h: int = 1,
+    stride_w: int = 1,
+    padding_d: int = 0,
+    padding_h: int = 0,
+    padding_w: int = 0,
+    count_outside: bool = True,
+    divisor: int = 0,
+) -> Tensor:
+    """y[n, c, i, j, k] = the max (mean) of x[n, c, i * stride_d + r - padding_d, ...] over the kernel's r, s, t"""
 
 def reduce(
     x: Tensor,

@@ -89,7 +89,7 @@ def test_a_dtype_that_the_operator_does_not_take(name, arg):
     call = call_with(name, arg)
     spec, tensor = argument(call, arg)
     both_refuse(call.replaced(**{arg: tensor.to(torch.int16)}), rf"{arg} has dtype int16, wanted {spec.dtypes[0]}")
-    if spec.type == "T":
+    if spec.type == "T" and "float16" not in spec.dtypes:
         both_refuse(call.replaced(**{arg: tensor.to(torch.float16)}), rf"{arg} has dtype float16, wanted .*float32")
 
 
