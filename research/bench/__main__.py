@@ -17,6 +17,7 @@ SUITES = {
     "calls": "what one call costs, on tensors of 16 elements",
     "train": "a training step of a MiniLM-sized encoder, batch 32 x 128",
     "mandelbrot": "the ladder from CPython through NumPy to the operator",
+    "coverage": "which architectures export, and are served with research's bits",
 }
 
 
@@ -78,6 +79,9 @@ def run(args, command, options=None):
     options = options or options_of(args)
     suite = importlib.import_module(f".suites.{args.suite}", __package__)
     progress = Progress(1, args.suite)
+    folder = args.out or (None if args.quick else _docs())
+    if hasattr(suite, "run"):  # no times: its own table
+        return suite.run(options, progress, lambda name: args.match in name, folder, command)
     roofs = suite.measure(options, progress) if args.suite == "roof" else machine.roofs(options.threads, options.quick)
     try:
         with torch.no_grad():
@@ -90,7 +94,6 @@ def run(args, command, options=None):
     print("\n".join([*report.context(options, command), *report.table(*cells)]), flush=True)
     if not roofs.values:
         print("no roofs: bazel build //kernels/bench:roof")
-    folder = args.out or (None if args.quick else _docs())
     if folder:
         name = f"{args.suite}-{options.threads}t"
         written = report.write(

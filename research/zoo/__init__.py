@@ -1,0 +1,1 @@
+"""Architectures in small configurations with random weights, to export: `tools/bench coverage`."""
