@@ -8,7 +8,8 @@
 namespace strata {
 
 // The kernels take any strides, 0 included. The gradient is grad_y itself (copy.py).
-inline constexpr OpSchema kCopy = Op("copy").Doc("y = x, laid out row by row").AnyStrides("x", "*", kAnyDType).Out("y", "*", kAnyDType);
+inline constexpr OpSchema kCopy =
+    Op("copy").Doc("y = x, laid out row by row").AnyStrides("x", "*", kAnyDType).Out("y", "*", kAnyDType);
 
 void CopyRef(const OpContext&, const TensorView& x, const TensorView& y);
 void CopyCpu(const OpContext&, const TensorView& x, const TensorView& y);

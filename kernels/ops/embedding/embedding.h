@@ -7,8 +7,11 @@
 
 namespace strata {
 
-inline constexpr OpSchema kEmbedding =
-    Op("embedding").Doc("y[...] = weight[ids[...]]").In("weight", "V D", kAnyDType).Index("ids", "*", "V").Out("y", "* D", kAnyDType);
+inline constexpr OpSchema kEmbedding = Op("embedding")
+                                           .Doc("y[...] = weight[ids[...]]")
+                                           .In("weight", "V D", kAnyDType)
+                                           .Index("ids", "*", "V")
+                                           .Out("y", "* D", kAnyDType);
 
 // grad_weight[v] is the sum of grad_y over the places where ids is v, in their order; `weight` gives its size alone.
 inline constexpr OpSchema kEmbeddingBackward = Op("embedding_backward")
