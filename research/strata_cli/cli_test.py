@@ -32,7 +32,7 @@ def not_one():
 def unsupported():
     class Model(nn.Module):
         def forward(self, x):
-            return torch.sin(x)
+            return torch.sinh(x)
 
     return export.Exportable(Model(), {"x": torch.ones(2, 4)}, {"x": {0: torch.export.Dim("B", max=64)}}, "sine")
 '''
@@ -101,7 +101,7 @@ def test_export_says_what_is_wrong(folder):
     refused(run("export", "nowhere.py:f", cwd=folder), "there is no file nowhere.py")
     refused(run("export", "model:f", cwd=folder), "model has no function f")
     refused(run("export", "model:not_one", cwd=folder), "returned a int, wanted a strata.export.Exportable")
-    refused(run("export", "model:unsupported", cwd=folder), "aten.sin", "model.py", "return torch.sin(x)")
+    refused(run("export", "model:unsupported", cwd=folder), "aten.sinh", "model.py", "return torch.sinh(x)")
     assert not (folder / "sine.bundle").exists()
     refused(run("export", cwd=folder), "MODULE:FUNCTION", code=2)
 

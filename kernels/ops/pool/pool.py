@@ -6,6 +6,9 @@ import torch
 def eager(x, operation=0, kernel_d=1, kernel_h=1, kernel_w=1, stride_d=1, stride_h=1, stride_w=1, padding_d=0,
           padding_h=0, padding_w=0, count_outside=True, divisor=0):
     """`x` [N, C, D, H, W] -> [N, C, I, J, K]."""
+    if x.dtype == torch.bfloat16:  # PyTorch has no mean of it over three dims
+        settings = (kernel_d, kernel_h, kernel_w, stride_d, stride_h, stride_w, padding_d, padding_h, padding_w)
+        return eager(x.float(), operation, *settings, count_outside, divisor).bfloat16()
     kernel, stride = (kernel_d, kernel_h, kernel_w), (stride_d, stride_h, stride_w)
     padding = (padding_d, padding_h, padding_w)
     if operation in (0, "max"):

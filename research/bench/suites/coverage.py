@@ -39,10 +39,13 @@ def _export(name, case, folder):
 
 
 def _runner():
-    folder = os.environ.get("STRATA_RUN")
-    return folder or str(
-        pathlib.Path(__file__).resolve().parents[3] / "bazel-bin" / "systems" / "runtime" / "strata-run"
-    )
+    """The program that STRATA_RUN names, a test's, or the checkout's."""
+    root = pathlib.Path(__file__).absolute().parents[3]
+    places = [root / "systems" / "runtime" / "strata-run", root / "bazel-bin" / "systems" / "runtime" / "strata-run"]
+    found = os.environ.get("STRATA_RUN") or next((str(p) for p in places if p.exists()), None)
+    if found is None:
+        raise FileNotFoundError("there is no strata-run: bazel build //systems/runtime:strata-run")
+    return found
 
 
 def _serve(folder):
@@ -102,9 +105,12 @@ def run(options, progress, match, folder, command):
     """Prints the table; the JSON line's object."""
     from zoo.cases import cases
 
+    _runner()  # says what is missing before anything is exported
     torch.set_num_threads(options.threads)
     chosen = {name: case for name, case in cases().items() if match(name)}
-    if options.quick:
+    if options.tiny:
+        chosen = {n: c for n, c in chosen.items() if n in ("mlp_mixer", "dlrm")}
+    elif options.quick:
         chosen = {n: c for i, (n, c) in enumerate(chosen.items()) if i % 6 == 0}
     progress.total, lines, results = len(chosen), [], []
     for name, case in chosen.items():
