@@ -223,7 +223,7 @@ _vision(
     depths=[1, 1, 1, 1],
     num_attention_heads=[1, 2, 4, 4],
 )
-_vision("cvt", hf.CvtConfig, hf.CvtModel, size=64, embed_dim=[8, 16, 32], num_heads=[1, 2, 4], depth=[1, 1, 1])
+_vision("cvt", hf.CvtConfig, hf.CvtModel, size=64, embed_dim=[8, 16, 32], num_heads=[1, 2, 4], depth=[1, 2, 3])
 _vision(
     "levit",
     hf.LevitConfig,
