@@ -98,7 +98,7 @@ class Int4Product {
   // Of few rows, what a kernel that folds wants: the numbers of even k, then those of odd k.
   void Split() {
     const size_t plane = TurnPlane(in_);
-    std::memset(turns_, 0, 2 * rows_ * plane);
+    if (plane > 0) std::memset(turns_, 0, 2 * rows_ * plane);  // of nothing there may be no memory
     for (size_t r = 0; r < rows_; ++r) {
       const int8_t* from = a_ + r * in_;
       int8_t *even = turns_ + 2 * r * plane, *odd = even + plane;
