@@ -95,7 +95,6 @@ class _Lowering:
         fake = node.meta.get("val")
         if not isinstance(fake, (torch.Tensor, tuple, list)):
             return  # arithmetic on sizes lives in the dims; asserts are checked by the runtime's own shape checks
-        self.build.line = where(node)
         if getattr(node.target, "__name__", "") == "getitem":
             if node.args[0] in self.values:
                 self.values[node] = self.values[node.args[0]][node.args[1]]

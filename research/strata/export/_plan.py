@@ -44,7 +44,6 @@ class Step:
     attrs: dict
     outputs: list
     view: bool = False
-    line: str = ""  # of the model
 
     def values(self):
         """The values that the step reads."""
@@ -62,7 +61,6 @@ class PlanBuilder:
         self.dims = dims
         self.inputs, self.steps = [], []
         self.counted = {}  # size -> the value that counts up to it (lowerings/sources.py)
-        self.line = ""
         self._count = 0
 
     def text(self, sizes):
@@ -87,11 +85,11 @@ class PlanBuilder:
             raise Unsupported(f"there is no operator {name} yet")
         schema = ops.schemas[name]
         words = {a.name: a.decode(a.encode(attrs.get(a.name, a.default))) for a in schema.attrs}
-        self.steps.append(Step(name, list(inputs), words, list(outputs), line=self.line))
+        self.steps.append(Step(name, list(inputs), words, list(outputs)))
         return outputs
 
     def view(self, kind, value, output, **attrs):
-        self.steps.append(Step(kind, [value], attrs, [output], view=True, line=self.line))
+        self.steps.append(Step(kind, [value], attrs, [output], view=True))
         return output
 
     def reshape(self, value, shape):

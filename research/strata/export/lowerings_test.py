@@ -82,6 +82,7 @@ EXACT = {
     "alpha": lambda x: torch.add(x, x[:, :1], alpha=2), "rsub": lambda x: 1 - x,
     "floor division": lambda x: torch.div((x * 10).long(), 3, rounding_mode="floor"),
     "remainder": lambda x: (x * 10).long() % 3, "fmod": lambda x: torch.fmod((x * 10).long(), 3),
+    "remainder of floats": lambda x: torch.remainder(x * 1e4, 0.3) + torch.fmod(x * 1e4, x[:, :1] * 7),
     "filled": lambda x: torch.full_like(x, 2.5) + torch.zeros(x.shape[0], 1, 6) + x.new_ones(x.shape),
     "arange of a size": lambda x: torch.arange(x.shape[0]) * 2,
     "arange in floats": lambda x: torch.arange(x.shape[0], dtype=torch.float32) + x[:, 0, 0],

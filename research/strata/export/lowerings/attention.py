@@ -14,14 +14,6 @@ def _runs(build, batch, length):
     return build.slice(counted(build, batch * length + 1), 0, 0, batch + 1, length)
 
 
-def _flat(build, x):
-    """[..., H, S, D] to rows [N, H, D]."""
-    *batch, heads, length, width = x.shape
-    rank = x.rank
-    turned = build.permute(x, [*range(rank - 3), rank - 2, rank - 3, rank - 1])
-    return turned
-
-
 def _bias(build, mask, like, batch, heads, queries, keys):
     """The mask as numbers to add, [N, J, S]: J is 1 where all heads share it."""
     dtype = like.dtype
@@ -49,7 +41,7 @@ def _attention(build, node, q, k, v, mask=None, dropout=0.0, is_causal=False, sc
     if query.dim() not in (3, 4):
         raise Unsupported("attention on tensors of another rank than 3 or 4")
     sizes = [[1] * (4 - t.dim()) + list(t.shape) for t in (query, keys, values)]
-    (batch, heads, m, width), (_, key_heads, n, _), _ = sizes
+    (batch, heads, m, width), (_, _, n, _), _ = sizes
     if is_causal and not _equal(m, n):
         raise Unsupported("causal attention of other lengths: PyTorch's first query is level with the first key")
     flat = []

@@ -174,8 +174,8 @@ def _clamp(build, node, x, low=None, high=None):
     return fused(build, fake(node), function, x, *[b for b in (low, high) if b is not None])
 
 
-def _arithmetic(*names, floats=False):
-    return lambda function: lowers(*names)(_elementwise(function, floats))
+def _arithmetic(*names):
+    return lambda function: lowers(*names)(_elementwise(function))
 
 
 def _bools(*values):
@@ -187,7 +187,7 @@ def _compare(function, a, b):
     return function(*plain)
 
 
-_arithmetic("mul.Tensor", "mul.Scalar", "multiply.Tensor")(lambda a, b: a & b if _bools(a, b) else a * b)
+_arithmetic("mul.Tensor", "mul.Scalar", "multiply.Tensor")(lambda a, b: _truth("and", a, b) if _bools(a, b) else a * b)
 _arithmetic("minimum", "min.other")(fusing.minimum)
 _arithmetic("maximum", "max.other")(fusing.maximum)
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
@@ -200,7 +200,7 @@ def _add(build, node, a, b, alpha=1):
     if name.startswith("aten.rsub"):
         a, b = b, a
     if compute == torch.bool:
-        return fused(build, fake(node), lambda x, y: x | y, a, b)
+        return fused(build, fake(node), lambda x, y: _truth("or", x, y), a, b)
 
     def function(x, y):
         x, y = _cast(x, compute), _cast(y, compute)
@@ -225,12 +225,17 @@ def _div(build, node, a, b, rounding_mode=None):
 
 @lowers("remainder.Tensor", "remainder.Scalar", "fmod.Tensor", "fmod.Scalar")
 def _remainder(build, node, a, b):
+    """In float64, where quotients below 2^28 and what they are multiplied with are exact: rounded once, at the end."""
     dtype = fake(node).dtype
-    compute = dtype if dtype.is_floating_point else torch.float64
+    if dtype.is_floating_point and dtype != torch.float32:
+        raise Unsupported(f"a remainder of {str(dtype).removeprefix('torch.')}")
     rounded = torch.trunc if "fmod" in str(node.target) else torch.floor
 
+    def exact(v):  # a number has the tensor's dtype first
+        return v.to(dtype).to(torch.float64) if hasattr(v, "to") else torch.tensor(v, dtype=dtype).item()
+
     def function(x, y):
-        x, y = fusing.wide(_cast(x, compute)), (fusing.wide(_cast(y, compute)) if hasattr(y, "to") else y)
+        x, y = exact(x), exact(y)
         return x - rounded(x / y) * y
 
     return fused(build, fake(node), function, a, b)
