@@ -90,7 +90,8 @@ struct AttentionSquares {
       const size_t rows = std::min(kSide, queries - query);
       TakeQueries(query_rows, grad_y_rows, query, rows, lse_of);
       ForEachBlock(query, rows, [&](size_t key, size_t columns) {
-        if (biased) TakeBiases([&](size_t i) { return bias_rows(query + i) + key; }, rows, columns, p + key * kSide);
+        const auto biases_of = [&](size_t i) { return bias_rows(query + i) + key; };
+        if (biased) TakeBiases(biases_of, rows, NumBiases(key, columns), p + key * kSide);
         Products(rows, key, columns);
         EachSeen(query, key, columns, [&](auto masked) {
           biased ? Weigh<true, masked()>(query, rows, key, columns) : Weigh<false, masked()>(query, rows, key, columns);
@@ -99,7 +100,7 @@ struct AttentionSquares {
       Normalize(query, rows, grad_lse_of);
       ForEachBlock(query, rows, [&](size_t key, size_t columns) {
         EachSeen(query, key, columns, [&](auto masked) { Pull<masked()>(query, rows, key, columns); });
-        if (biased) PutBiases(query, rows, key, columns, put_bias);
+        if (biased) PutBiases(query, rows, key, NumBiases(key, columns), put_bias);
         Accumulate(rows, key, columns);
       });
       Put(
@@ -118,6 +119,11 @@ struct AttentionSquares {
  private:
   size_t First(size_t query) const { return static_cast<size_t>(window.First(static_cast<int64_t>(query))); }
   size_t End(size_t query) const { return static_cast<size_t>(window.End(static_cast<int64_t>(query))); }
+
+  // A row of biases may end before the run's keys do, and then another head's begins.
+  size_t NumBiases(size_t key, size_t columns) const {
+    return std::min(columns, static_cast<size_t>(window.EndOfAll()) - key);
+  }
 
   // The squares in which a query sees a key.
   template <class Visit>

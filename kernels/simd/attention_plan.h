@@ -46,6 +46,8 @@ class KeyWindow {
   // Keys from `end` on are not seen by any query.
   void EndAt(int64_t end) { end_ = std::min(end_, end); }
 
+  // No query sees this key or a later one.
+  int64_t EndOfAll() const { return end_; }
   int64_t First(int64_t query) const { return std::clamp<int64_t>(query + shift_ - left_, 0, end_); }
   int64_t End(int64_t query) const { return std::clamp<int64_t>(query + shift_ + right_ + 1, First(query), end_); }
 

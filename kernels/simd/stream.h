@@ -21,7 +21,22 @@ namespace strata {
 // Measured on a Zen 4 with 32 MiB of L3: up to 16 MiB of output ordinary stores are as fast or faster, from 32 MiB on
 // streaming is 1.4 to 1.6 times as fast.
 inline constexpr int64_t kStreamBytes = int64_t{24} << 20;
-constexpr bool WorthStreaming(int64_t output_bytes) { return output_bytes >= kStreamBytes; }
+
+namespace stream_internal {
+inline int64_t bound = kStreamBytes;  // StreamFromForTest alone writes it
+}
+
+inline bool WorthStreaming(int64_t output_bytes) { return output_bytes >= stream_internal::bound; }
+
+// While it lives, outputs of so many bytes and more are worth streaming, so that a test of small ones takes the same
+// path. REQUIRES: no kernel runs in another thread.
+class StreamFromForTest {
+ public:
+  explicit StreamFromForTest(int64_t bytes) { stream_internal::bound = bytes; }
+  ~StreamFromForTest() { stream_internal::bound = kStreamBytes; }
+  StreamFromForTest(const StreamFromForTest&) = delete;
+  StreamFromForTest& operator=(const StreamFromForTest&) = delete;
+};
 
 // Copies 16 bytes past the caches where the processor can. REQUIRES: `to` is a multiple of 16.
 inline void Stream16(void* to, const void* from) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/core/invoke.h"
+#include "kernels/simd/stream.h"
 #include "kernels/simd/targets.h"
 #include "kernels/testing/compare.h"
 
@@ -60,6 +61,20 @@ std::string CheckThreads(const OpDef& op, const OwnedCall& sample) {
   for (const int threads : {2, 7}) {
     const std::string bits = DifferentBits(*op.schema, RunSample(op, sample, {.threads = threads}), want);
     if (!bits.empty()) return std::to_string(threads) + " threads: " + bits;
+  }
+  return "";
+}
+
+std::string CheckStreaming(const OpDef& op, const OwnedCall& sample) {
+  const OwnedCall compact = Compact(sample);
+  const Outputs want = RunSample(op, compact);
+  const StreamFromForTest any_size(1);
+  for (const std::string& target : SimdTargets()) {
+    for (const int threads : {1, 2}) {
+      const Outputs got = RunSample(op, compact, {.threads = threads, .target = target});
+      const std::string bits = DifferentBits(*op.schema, got, want);
+      if (!bits.empty()) return target + ", past the caches: " + bits;
+    }
   }
   return "";
 }
@@ -130,8 +145,8 @@ std::string CheckWorkspace(const OpDef& op, const OwnedCall& sample) {
 
 std::string CheckAll(const OpDef& op, const OwnedCall& sample) {
   using Check = std::string (*)(const OpDef&, const OwnedCall&);
-  for (const Check check :
-       {CheckRows, CheckTargets, CheckThreads, CheckLayout, CheckPrepared, CheckBatch, CheckWorkspace}) {
+  for (const Check check : {CheckRows, CheckTargets, CheckThreads, CheckStreaming, CheckLayout, CheckPrepared,
+                            CheckBatch, CheckWorkspace}) {
     if (std::string wrong = check(op, sample); !wrong.empty()) return wrong;
   }
   return "";

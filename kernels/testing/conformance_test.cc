@@ -56,6 +56,11 @@ TEST_P(Conformance, SameBitsOnEverySimdTarget) {
 
 TEST_P(Conformance, SameBitsOnAnyNumberOfThreads) { ForSamples(CheckThreads); }
 
+TEST_P(Conformance, SameBitsPastTheCaches) {
+  ForSamples(CheckStreaming);
+  ForSamples(CheckStreaming, {.whole_lines = true});
+}
+
 TEST_P(Conformance, SameBitsFromAnyMemoryLayout) { ForSamples(CheckLayout); }
 
 TEST_P(Conformance, SameBitsFromPreparedArguments) { ForSamples(CheckPrepared); }

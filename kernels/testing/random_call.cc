@@ -97,9 +97,12 @@ void ApplySizeRules(const OpSchema& schema, const Call& call, std::array<int64_t
 }
 
 // Sizes of the dims, then those that values force: something to index, no rows without a segment.
-void RandomDims(const OpSchema& schema, const Call& call, Random& random, std::array<int64_t, kMaxDims>& dims) {
+void RandomDims(const OpSchema& schema, const Call& call, Random& random, bool whole_lines,
+                std::array<int64_t, kMaxDims>& dims) {
   for (int i = 0; i < schema.num_dims; ++i) {
-    dims[static_cast<size_t>(i)] = Pick(random, {0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 130});
+    dims[static_cast<size_t>(i)] =
+        whole_lines ? Pick(random, {1, 2, 3, 32, 64})
+                    : Pick(random, {0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 130});
   }
   for (int i = 0; i < schema.num_inputs; ++i) {
     const ArgSpec& arg = schema.inputs[static_cast<size_t>(i)];
@@ -258,7 +261,7 @@ OwnedCall RandomCall(const OpSchema& schema, Random& random, const SampleOptions
   OwnedCall sample(schema);
   Maker maker{sample, random, options, {}, {}};
   if (!options.defaults) RandomAttrs(schema, random, sample.call);
-  RandomDims(schema, sample.call, random, maker.dims);
+  RandomDims(schema, sample.call, random, options.whole_lines, maker.dims);
   maker.leading.resize(random() % 3);
   for (int64_t& size : maker.leading) size = Pick(random, {0, 1, 2, 3, 5, 9});
   const std::vector<std::vector<int64_t>> shapes = RandomShapes(random);

@@ -27,6 +27,7 @@ struct SampleOptions {
   DType dtype = DType::kF32;        // of the letter T
   DType index_dtype = DType::kI64;  // of index and offsets arguments
   bool specials = false;            // NaN, infinities, denormals and extremes among the values
+  bool whole_lines = false;         // sizes are few or make whole lines of memory, whatever the dtype
   bool defaults = false;            // attributes at their defaults and optional arguments present
 };
 

@@ -32,10 +32,16 @@ void CopyMutated(const ArgSpec& arg, TensorView& view, Outputs* out) {
   out->views.push_back(view);
 }
 
-// One run with outputs, and what there is of scratch memory, that hold `fill` before it: a kernel that skips an element
-// leaves it there, one that reads what nobody wrote gives another answer.
-Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& options, std::byte fill,
-                 AlignedBuffer& scratch, Outputs* out) {
+// What one run finds before it. A kernel that skips an element leaves `fill` there, one that reads what nobody wrote
+// gives another answer.
+struct Before {
+  std::byte fill;   // in the outputs, and in what there is of scratch memory
+  bool line_start;  // outputs that are worth streaming begin with a line, as torch's do: else few kernels stream them
+};
+
+Status RunFrom(const OpDef& op, const OwnedCall& sample, const RunOptions& options, const Before& before,
+               AlignedBuffer& scratch, Outputs* out) {
+  const std::byte fill = before.fill;
   std::fill_n(scratch.data(), scratch.capacity(), fill);
   AlignedBuffer prepared;
   OpContext context;
@@ -65,8 +71,7 @@ Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& opt
       const size_t bytes = static_cast<size_t>(view.numel()) * SizeOf(view.dtype);
       out->memory.emplace_back(bytes + kLine + kGuard, fill);
       view.data = out->memory.back().data();
-      // Large ones as torch gives them: else no kernel would let them pass by the caches.
-      if (WorthStreaming(static_cast<int64_t>(bytes))) {
+      if (before.line_start && WorthStreaming(static_cast<int64_t>(bytes))) {
         const auto at = reinterpret_cast<uintptr_t>(view.data);
         view.data = out->memory.back().data() + (kLine - at % kLine) % kLine;
       }
@@ -104,10 +109,10 @@ Status RunFilled(const OpDef& op, const OwnedCall& sample, const RunOptions& opt
 Status TrySample(const OpDef& op, const OwnedCall& sample, const RunOptions& options, Outputs* outputs) {
   STRATA_CHECK(ForceSimdTargetForTest(options.target), "no such SIMD target");
   AlignedBuffer scratch;
-  Status status = RunFilled(op, sample, options, std::byte{0xA5}, scratch, outputs);
+  Status status = RunFrom(op, sample, options, {std::byte{0xA5}, true}, scratch, outputs);
   Outputs again;
   if (status.ok()) {
-    status = RunFilled(op, sample, options, std::byte{0x5A}, scratch, &again);
+    status = RunFrom(op, sample, options, {std::byte{0x5A}, false}, scratch, &again);
     STRATA_CHECK(again.memory == outputs->memory, "a kernel skips an element, reads what nobody wrote, or races");
   }
   ForceSimdTargetForTest("");

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/simd/stream.h"
 #include "kernels/testing/float_call.h"
 #include "kernels/testing/slope.h"
 
@@ -81,34 +80,6 @@ TEST(AddGroupNorm, AConstantGroupIsItsBias) {  // eps keeps it from 0 / 0
                                    .Set("groups", 2)
                                    .Run()[0];
   for (size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], (std::vector<float>{0, 1, -2, 7}[i / 9])) << i;
-}
-
-// A sample again and again, so often that the results pass by the caches.
-TEST(AddGroupNorm, LargeResultsAreTheSame) {
-  constexpr int64_t kPlaces = 64, kMany = (kStreamBytes / 4) / (kChannels * kPlaces) + 1;
-  const auto repeated = [](const std::vector<float>& v, int64_t times) {
-    std::vector<float> out;
-    for (int64_t i = 0; i < times; ++i) out.insert(out.end(), v.begin(), v.end());
-    return out;
-  };
-  const std::vector<float> x = Uneven(kChannels * kPlaces), other = Uneven(kChannels * kPlaces, 0.25f);
-  for (const bool backward : {false, true}) {
-    for (const bool silu : {false, true}) {
-      const auto run = [&](int64_t samples) {
-        const std::vector<float> in = repeated(x, samples), more = repeated(other, samples);
-        FloatCall call(ops::add_group_norm::kOps[backward]);
-        if (backward) call.Arg({samples, kChannels, kPlaces}, more);
-        call.Arg({samples, kChannels, kPlaces}, more).Arg({samples, kChannels, kPlaces}, in);
-        call.Arg({kChannels}, {2, -3, 0.5f, 7, 1, -0.25f}).Arg({kChannels}, {1, 0, -7, 3, 0.5f, 2});
-        return call.Set("groups", kGroups).Set("activation", silu).Run();
-      };
-      const auto one = run(1), many = run(kMany);
-      for (size_t out = 0; out < one.size(); ++out) {
-        if (one[out].size() != x.size()) continue;  // a sum down the samples
-        EXPECT_TRUE(many[out] == repeated(one[out], kMany)) << "output " << out << ", backward " << backward;
-      }
-    }
-  }
 }
 
 }  // namespace
