@@ -20,6 +20,9 @@ def add(commands):
     parser.add_argument("source", metavar="MODULE:FUNCTION", help="what makes the model")
     parser.add_argument("-o", "--output", metavar="DIR", help="the bundle's folder (NAME.bundle)")
     parser.add_argument("--name", help="what the service calls the model, instead of the Exportable's own name")
+    parser.add_argument(
+        "--rewrites", metavar="NAMES", default="", help="rules to switch on or off: views,-gates; none; fast (all)"
+    )
     parser.set_defaults(call=run)
     return parser
 
@@ -60,6 +63,6 @@ def run(args):
         made.name = args.name
     path = args.output or f"{made.name}.bundle"
     print(f"exporting {made.name}: trace, lower to Strata's operators, run the plan for the golden", flush=True)
-    print(export(**vars(made), path=path))
+    print(export(**vars(made), path=path, rewrites=[word for word in args.rewrites.split(",") if word]))
     print(f"serve it with: strata serve {path}")
     return 0

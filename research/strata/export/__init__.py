@@ -137,6 +137,7 @@ def export(
     embeddings=None,
     more_examples=(),
     tolerance=1024.0,
+    rewrites=(),
 ):
     """Traces `model`, lowers it to a plan, runs the plan in Python for the golden, and writes the bundle `path`.
 
@@ -154,6 +155,8 @@ def export(
         more_examples: further inputs for the golden, beside the example and its first item.
         tolerance: the largest difference from the eager model that is let through, in units of the last place of the
             output's largest magnitude.
+        rewrites: rules to switch on ("views") or off ("-gates") by name; "none" switches all off, "fast" all on, those
+            that change bits included (docs/design/export.md).
 
     Returns: a Report.
     Raises: ExportError that names the operator, the line of the model and what to do.
@@ -161,7 +164,7 @@ def export(
     model = model.eval()
     example_inputs, dynamic_shapes = _by_name(model, example_inputs), _by_name(model, dynamic_shapes)
     program = _lower.trace(model, (), example_inputs, dynamic_shapes)
-    entry, weights = _lower.lower(program, dynamic_shapes, output_names)
+    entry, weights = _lower.lower(program, dynamic_shapes, output_names, rewrites)
     plan = Plan(entry, weights)
     cases, layout = _cases(plan, entry, _layouts.infer(entry), [example_inputs, *more_examples])
     differences = _differences(model, cases)

@@ -4,7 +4,7 @@ The answer stays: the same elements meet.
 """
 
 
-def apply(steps, outputs):
+def apply(steps, outputs, build):
     views = {step.outputs[0]: step.inputs[0] for step in steps if step.view and step.name == "broadcast"}
     for step in steps:
         if step.name == "pointwise" and not step.view:

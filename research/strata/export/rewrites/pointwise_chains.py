@@ -8,7 +8,7 @@ from ...pointwise._graph import Graph, Node, read, write
 from .._plan import live
 
 
-def apply(steps, outputs):
+def apply(steps, outputs, build):
     steps = live(steps, outputs)
     readers = _readers(steps, outputs)
     made = {step.outputs[0]: step for step in steps if step.name == "pointwise" and not step.view}
