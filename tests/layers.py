@@ -26,12 +26,13 @@ MAY_INCLUDE = {
     "systems/protocol": ["kernels/base", "systems/base"],
     "systems/text": ["kernels/base", "systems/base"],
     "systems/net": ["kernels/base", "systems/base", "systems/protocol"],
-    "systems/runtime": ["kernels/base", "kernels/core", "kernels/ops", "systems/base"],
-    "systems/batching": ["kernels/base", "systems/base", "systems/runtime"],
+    "systems/formats": ["kernels/base", "kernels/core", "kernels/ops"],
+    "systems/runtime": ["kernels/base", "kernels/core", "kernels/ops", "systems/base", "systems/formats"],
+    "systems/batching": ["kernels/base", "systems/base", "systems/formats", "systems/runtime"],
     "systems/admin": ["kernels/base", "systems/base", "systems/protocol"],
     "systems/models": [
-        "kernels/base", "kernels/core", "systems/admin", "systems/base", "systems/batching", "systems/protocol",
-        "systems/runtime", "systems/text",
+        "kernels/base", "kernels/core", "systems/admin", "systems/base", "systems/batching", "systems/formats",
+        "systems/protocol", "systems/runtime", "systems/text",
     ],
 }
 # Wiring: it may include every other part.

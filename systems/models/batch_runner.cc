@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "systems/formats/text.h"
 #include "systems/runtime/batch_io.h"
-#include "systems/runtime/text.h"
 
 namespace strata::models {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 
 namespace strata::models {
 namespace {

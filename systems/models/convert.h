@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "systems/formats/signature.h"
 #include "systems/models/infer_work.h"
 #include "systems/protocol/infer_request.h"
 #include "systems/protocol/metadata.h"
-#include "systems/runtime/signature.h"
 
 namespace strata::models {
 

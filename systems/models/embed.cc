@@ -6,12 +6,12 @@
 #include <utility>
 #include <variant>
 
+#include "systems/formats/text.h"
 #include "systems/models/model.h"
 #include "systems/models/offload.h"
 #include "systems/models/request_scope.h"
 #include "systems/models/submit_all.h"
 #include "systems/protocol/errors.h"
-#include "systems/runtime/text.h"
 
 namespace strata::models {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "systems/runtime/plan.h"
+#include "systems/formats/plan.h"
 
 namespace strata::models {
 

@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "systems/admin/logging.h"
+#include "systems/formats/text.h"
 #include "systems/models/convert.h"
 #include "systems/models/id_table.h"
 #include "systems/models/request_scope.h"
 #include "systems/runtime/golden.h"
-#include "systems/runtime/text.h"
 
 namespace strata::models {
 namespace {

@@ -5,7 +5,7 @@
 #include <system_error>
 #include <utility>
 
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 
 namespace strata::models {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "kernels/base/check.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

@@ -17,7 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "kernels/base/aligned_buffer.h"
-#include "systems/runtime/signature.h"
+#include "systems/formats/signature.h"
 
 namespace strata::runtime {
 

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <utility>
 
-#include "systems/runtime/plan_parser.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/plan_parser.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

@@ -14,8 +14,8 @@
 
 #include "absl/status/statusor.h"
 #include "kernels/base/aligned_buffer.h"
-#include "systems/runtime/file.h"
-#include "systems/runtime/manifest.h"
+#include "systems/formats/file.h"
+#include "systems/formats/manifest.h"
 #include "systems/runtime/prepared_weights.h"
 #include "systems/runtime/program.h"
 

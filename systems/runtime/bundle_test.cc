@@ -9,10 +9,10 @@
 #include <fstream>
 
 #include "kernels/base/thread_pool.h"
+#include "systems/formats/text.h"
 #include "systems/runtime/executor.h"
 #include "systems/runtime/golden.h"
 #include "systems/runtime/testing.h"
-#include "systems/runtime/text.h"
 
 namespace strata::runtime {
 namespace {

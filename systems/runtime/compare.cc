@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "kernels/core/op_schema.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "kernels/core/invoke.h"
+#include "systems/formats/text.h"
 #include "systems/runtime/strided_copy.h"
-#include "systems/runtime/text.h"
 
 namespace strata::runtime {
 

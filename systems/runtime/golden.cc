@@ -6,10 +6,10 @@
 #include <set>
 #include <utility>
 
+#include "systems/formats/safetensors.h"
+#include "systems/formats/text.h"
 #include "systems/runtime/compare.h"
 #include "systems/runtime/executor.h"
-#include "systems/runtime/safetensors.h"
-#include "systems/runtime/text.h"
 
 namespace strata::runtime {
 namespace {

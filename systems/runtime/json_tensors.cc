@@ -6,8 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "systems/runtime/json.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/json.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

@@ -13,8 +13,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "systems/formats/signature.h"
 #include "systems/runtime/runtime.h"
-#include "systems/runtime/signature.h"
 
 namespace strata::runtime {
 

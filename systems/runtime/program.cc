@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "kernels/core/invoke.h"
+#include "systems/formats/text.h"
 #include "systems/runtime/prepared_weights.h"
-#include "systems/runtime/text.h"
 
 namespace strata::runtime {
 

@@ -10,9 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "kernels/core/op_context.h"
+#include "systems/formats/plan.h"
+#include "systems/formats/safetensors.h"
 #include "systems/runtime/memory_plan.h"
-#include "systems/runtime/plan.h"
-#include "systems/runtime/safetensors.h"
 #include "systems/runtime/shapes.h"
 
 namespace strata::runtime {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "systems/formats/text.h"
 #include "systems/runtime/batch_io.h"
 #include "systems/runtime/strided_copy.h"
-#include "systems/runtime/text.h"
 
 namespace strata::runtime {
 

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "kernels/core/invoke.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 #include "systems/runtime/views.h"
 
 namespace strata::runtime {

@@ -12,7 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "systems/runtime/plan.h"
+#include "systems/formats/plan.h"
 
 namespace strata::runtime {
 

@@ -12,10 +12,10 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "kernels/base/thread_pool.h"
+#include "systems/formats/npy.h"
+#include "systems/formats/text.h"
 #include "systems/runtime/json_tensors.h"
-#include "systems/runtime/npy.h"
 #include "systems/runtime/runtime.h"
-#include "systems/runtime/text.h"
 #include "systems/runtime/tuning.h"
 
 ABSL_FLAG(std::string, entry, "", "the entry point; empty: the bundle's default one");

@@ -5,8 +5,8 @@
 
 #include "kernels/core/tuning.h"
 #include "kernels/ops/registry.h"
-#include "systems/runtime/file.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/file.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

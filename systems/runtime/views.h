@@ -7,7 +7,7 @@
 
 #include "absl/types/span.h"
 #include "kernels/core/tensor_view.h"
-#include "systems/runtime/plan.h"
+#include "systems/formats/plan.h"
 
 namespace strata::runtime {
 

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 #include "systems/server/version.h"
 
 ABSL_FLAG(std::string, address, "127.0.0.1", "numeric IPv4 or IPv6 address to listen on; 0.0.0.0 makes it public");

@@ -5,11 +5,11 @@
 #include <string>
 #include <utility>
 
+#include "systems/formats/text.h"
 #include "systems/models/offload.h"
 #include "systems/protocol/infer_parser.h"
 #include "systems/protocol/infer_writer.h"
 #include "systems/protocol/metadata.h"
-#include "systems/runtime/text.h"
 #include "systems/server/replies.h"
 #include "systems/server/service.h"
 

@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "systems/formats/text.h"
 #include "systems/models/offload.h"
 #include "systems/protocol/embeddings.h"
 #include "systems/protocol/metadata.h"
-#include "systems/runtime/text.h"
 #include "systems/server/replies.h"
 #include "systems/server/service.h"
 

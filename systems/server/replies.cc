@@ -5,7 +5,7 @@
 
 #include "systems/admin/logging.h"
 #include "systems/batching/batch_scheduler.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 
 namespace strata::server {
 namespace {

@@ -10,8 +10,8 @@
 #include "systems/admin/health.h"
 #include "systems/admin/logging.h"
 #include "systems/admin/metrics.h"
+#include "systems/formats/text.h"
 #include "systems/models/model_set.h"
-#include "systems/runtime/text.h"
 #include "systems/server/service.h"
 
 namespace strata::server {

@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
+#include "systems/formats/text.h"
 #include "systems/runtime/runtime.h"
 #include "systems/runtime/testing.h"
-#include "systems/runtime/text.h"
 #include "systems/server/server_test_util.h"
 
 namespace strata::server {

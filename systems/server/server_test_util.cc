@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "systems/formats/text.h"
 #include "systems/runtime/testing.h"
-#include "systems/runtime/text.h"
 
 namespace strata::server {
 namespace {

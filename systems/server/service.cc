@@ -4,8 +4,8 @@
 #include <ctime>
 #include <variant>
 
+#include "systems/formats/text.h"
 #include "systems/protocol/metadata.h"
-#include "systems/runtime/text.h"
 #include "systems/server/replies.h"
 #include "systems/server/version.h"
 

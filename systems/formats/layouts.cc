@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <string_view>
 
-#include "systems/runtime/manifest.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/manifest.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

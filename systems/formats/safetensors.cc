@@ -1,4 +1,4 @@
-#include "systems/runtime/safetensors.h"
+#include "systems/formats/safetensors.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,8 +6,8 @@
 #include <optional>
 #include <tuple>
 
-#include "systems/runtime/json.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/json.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

@@ -1,4 +1,4 @@
-#include "systems/runtime/size_expr.h"
+#include "systems/formats/size_expr.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The steps of an entry point; its dims, inputs and outputs are in plan_parser.cc.
-#include "systems/runtime/entry_parser.h"
+#include "systems/formats/entry_parser.h"
 
 #include <algorithm>
 #include <optional>
@@ -7,7 +7,7 @@
 
 #include "kernels/core/schema_text.h"
 #include "kernels/ops/registry.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

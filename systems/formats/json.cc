@@ -1,4 +1,4 @@
-#include "systems/runtime/json.h"
+#include "systems/formats/json.h"
 
 #include <simdjson.h>
 
@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

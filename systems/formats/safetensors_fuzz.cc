@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "kernels/base/check.h"
-#include "systems/runtime/safetensors.h"
+#include "systems/formats/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace strata::runtime;  // NOLINT: a program of its own

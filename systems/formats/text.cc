@@ -1,4 +1,4 @@
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 
 #include <algorithm>
 #include <cstdint>

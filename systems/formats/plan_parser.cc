@@ -1,12 +1,12 @@
-#include "systems/runtime/plan_parser.h"
+#include "systems/formats/plan_parser.h"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "systems/runtime/entry_parser.h"
-#include "systems/runtime/json.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/entry_parser.h"
+#include "systems/formats/json.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

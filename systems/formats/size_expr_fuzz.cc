@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "kernels/base/check.h"
-#include "systems/runtime/size_expr.h"
+#include "systems/formats/size_expr.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using strata::runtime::SizeExpr;

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "systems/runtime/plan.h"
-#include "systems/runtime/safetensors.h"
+#include "systems/formats/plan.h"
+#include "systems/formats/safetensors.h"
 
 namespace strata::runtime {
 

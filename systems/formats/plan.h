@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "kernels/core/op_def.h"
-#include "systems/runtime/signature.h"
+#include "systems/formats/signature.h"
 
 namespace strata::runtime {
 

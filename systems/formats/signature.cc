@@ -1,8 +1,8 @@
-#include "systems/runtime/signature.h"
+#include "systems/formats/signature.h"
 
 #include <algorithm>
 
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

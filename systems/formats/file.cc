@@ -1,4 +1,4 @@
-#include "systems/runtime/file.h"
+#include "systems/formats/file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

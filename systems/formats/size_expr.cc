@@ -1,9 +1,9 @@
-#include "systems/runtime/size_expr.h"
+#include "systems/formats/size_expr.h"
 
 #include <algorithm>
 #include <array>
 
-#include "systems/runtime/text.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 

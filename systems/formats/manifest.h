@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "systems/runtime/plan_parser.h"
-#include "systems/runtime/signature.h"
+#include "systems/formats/plan_parser.h"
+#include "systems/formats/signature.h"
 
 namespace strata::runtime {
 

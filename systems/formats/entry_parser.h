@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "systems/runtime/json.h"
-#include "systems/runtime/plan.h"
-#include "systems/runtime/plan_parser.h"
+#include "systems/formats/json.h"
+#include "systems/formats/plan.h"
+#include "systems/formats/plan_parser.h"
 
 namespace strata::runtime {
 

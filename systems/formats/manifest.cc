@@ -1,10 +1,10 @@
-#include "systems/runtime/manifest.h"
+#include "systems/formats/manifest.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "systems/runtime/json.h"
-#include "systems/runtime/text.h"
+#include "systems/formats/json.h"
+#include "systems/formats/text.h"
 
 namespace strata::runtime {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "kernels/base/check.h"
-#include "systems/runtime/npy.h"
+#include "systems/formats/npy.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto view = strata::runtime::ParseNpy({reinterpret_cast<const std::byte*>(data), size});

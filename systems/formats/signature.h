@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "kernels/core/tensor_view.h"
-#include "systems/runtime/size_expr.h"
+#include "systems/formats/size_expr.h"
 
 namespace strata::runtime {
 

@@ -1,11 +1,11 @@
-#include "systems/runtime/safetensors.h"
+#include "systems/formats/safetensors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 
-#include "systems/runtime/testing.h"
+#include "systems/formats/testing.h"
 
 namespace strata::runtime {
 namespace {
