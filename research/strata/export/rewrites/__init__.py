@@ -12,6 +12,7 @@ from . import (
     common_steps,
     gates,
     linear_bias,
+    masks,
     merged_linear,
     pointwise_chains,
     residuals,
@@ -22,6 +23,7 @@ from . import (
 RULES = [
     common_steps,
     views,
+    masks,
     row_shapes,
     broadcast_operands,
     linear_bias,
