@@ -55,9 +55,17 @@ class Plan:
     def __call__(self, **inputs):
         return self.visit(inputs, lambda step, args: None)
 
-    @torch.no_grad()
     def visit(self, inputs, see):
         """Runs, and calls see(step, args) before every operator."""
+        values = self._run(inputs, see)
+        return {o["name"]: values[o["value"]].contiguous() for o in self.entry["outputs"]}
+
+    def values(self, **inputs):
+        """Runs, and gives every value by its name in the plan, weights as "$name"."""
+        return self._run(inputs, lambda step, args: None)
+
+    @torch.no_grad()
+    def _run(self, inputs, see):
         dims, values = self._bind(inputs)
         for step in self.entry["steps"]:
             args = [_argument(name, values) for name in step["inputs"]]
@@ -70,7 +78,7 @@ class Plan:
                 if list(tensor.shape) != wanted:
                     raise ValueError(f"value {spec['name']} has shape {list(tensor.shape)}, the plan says {wanted}")
                 values[spec["name"]] = tensor
-        return {o["name"]: values[o["value"]].contiguous() for o in self.entry["outputs"]}
+        return values
 
 
 def _argument(name, values):

@@ -12,7 +12,8 @@ inputs, and which dims are dynamic. MODULE may be a module on the path or in thi
 _EPILOG = """examples:
   strata export strata.models.digits:exportable
   strata export strata.models.bert:exportable -o bundles/minilm
-  strata export my_model.py:exportable --name ranker"""
+  strata export my_model.py:exportable --name ranker
+  strata export my_model.py:exportable --explain --rewrites=-gates"""
 
 
 def add(commands):
@@ -23,6 +24,7 @@ def add(commands):
     parser.add_argument(
         "--rewrites", metavar="NAMES", default="", help="rules to switch on or off: views,-gates; none; fast (all)"
     )
+    parser.add_argument("--explain", action="store_true", help="show what each rewrite did to the plan")
     parser.set_defaults(call=run)
     return parser
 
@@ -63,6 +65,9 @@ def run(args):
         made.name = args.name
     path = args.output or f"{made.name}.bundle"
     print(f"exporting {made.name}: trace, lower to Strata's operators, run the plan for the golden", flush=True)
-    print(export(**vars(made), path=path, rewrites=[word for word in args.rewrites.split(",") if word]))
+    report = export(**vars(made), path=path, rewrites=[word for word in args.rewrites.split(",") if word])
+    if args.explain:
+        print(report.explain())
+    print(report)
     print(f"serve it with: strata serve {path}")
     return 0

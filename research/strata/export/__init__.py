@@ -7,15 +7,16 @@ report = strata.export(model, {"ids": ids, "cu_seqlens": ends}, path="minilm.bun
 
 import dataclasses
 import inspect
-import math
 import sys
 import types
 
 import torch
 
 from ..runtime import Plan
-from . import _bundle, _layouts, _lower
+from . import _bisect, _bundle, _layouts, _lower
 from ._errors import ExportError
+from ._history import History
+from ._report import Report, differences, report
 
 __all__ = ["Exportable", "ExportError", "Report", "export"]
 
@@ -36,62 +37,12 @@ class Exportable:
     embeddings: dict | None = None
 
 
-@dataclasses.dataclass
-class Report:
-    """What the export made."""
-
-    path: str
-    steps: int
-    operators: dict  # name -> how many steps
-    weights: int
-    weight_bytes: int
-    # output -> largest difference from the model run eagerly, in units of the last place of its largest magnitude
-    differences: dict
-    batched: bool = True  # whether requests may share a batch
-
-    def __str__(self):
-        kinds = ", ".join(f"{n} {op}" for op, n in sorted(self.operators.items()))
-        worst = ", ".join(
-            f"{n} {'bit-identical to' if d == 0 else f'within {d:.3g} units of the last place of'} the eager model"
-            for n, d in self.differences.items()
-        )
-        return f"{self.path}: {self.steps} steps ({kinds}), {self.weight_bytes / 2**20:.1f} MiB of weights; {worst}"
-
-
 def _by_name(model, given):
     """Positional arguments under the names that the model has for them."""
     if isinstance(given, dict):
         return given
     names = inspect.signature(model.forward).parameters
     return dict(zip(names, given if isinstance(given, (tuple, list)) else [given]))
-
-
-def _flat(outputs):
-    return [t for t in torch.utils._pytree.tree_leaves(outputs) if isinstance(t, torch.Tensor)]
-
-
-def _difference(got, want):
-    """The largest difference, in units of the last place of the largest magnitude."""
-    if got.numel() == 0 or torch.equal(got, want):
-        return 0.0
-    if not want.dtype.is_floating_point:
-        return math.inf
-    apart = (got.double() - want.double()).abs()
-    apart[(got == want) | (got.isnan() & want.isnan())] = 0  # equal infinities, too
-    scale = want[want.isfinite()].double().abs().max() if want.isfinite().any() else 1.0
-    worst = float(apart.max() / max(float(scale), 1e-30) / torch.finfo(want.dtype).eps)
-    return math.inf if math.isnan(worst) else worst
-
-
-def _differences(model, cases):
-    """{output: the largest difference from the eager model over all cases}."""
-    found = {}
-    for inputs, outputs in cases:
-        with torch.no_grad():
-            eager = _flat(model(**inputs))
-        for (name, got), want in zip(outputs.items(), eager, strict=True):
-            found[name] = max(found.get(name, 0.0), _difference(got, want))
-    return found
 
 
 def _stays_alone(whole, alone, layout):
@@ -111,15 +62,6 @@ def _cases(plan, entry, layout, examples):
     if alone and not _stays_alone(cases[0][1], cases[1][1], layout):
         layout = {}
     return cases, layout
-
-
-def _report(path, entry, weights, differences, batched):
-    kinds = {}
-    for step in entry["steps"]:
-        kind = step.get("op", "view")
-        kinds[kind] = kinds.get(kind, 0) + 1
-    size = sum(t.numel() * t.element_size() for t in weights.values())
-    return Report(str(path), len(entry["steps"]), kinds, len(weights), size, differences, batched)
 
 
 def export(
@@ -164,15 +106,18 @@ def export(
     model = model.eval()
     example_inputs, dynamic_shapes = _by_name(model, example_inputs), _by_name(model, dynamic_shapes)
     program = _lower.trace(model, (), example_inputs, dynamic_shapes)
-    entry, weights = _lower.lower(program, dynamic_shapes, output_names, rewrites)
+    history = History()
+    entry, weights = _lower.lower(program, dynamic_shapes, output_names, rewrites, history.see)
     plan = Plan(entry, weights)
     cases, layout = _cases(plan, entry, _layouts.infer(entry), [example_inputs, *more_examples])
-    differences = _differences(model, cases)
-    for output, worst in differences.items():
+    apart = differences(model, cases)
+    for output, worst in apart.items():
         if not worst <= tolerance:
+            inputs, _ = max(cases, key=lambda case: max(differences(model, [case]).values()))
+            said = _bisect.explain(program, dynamic_shapes, inputs, rewrites, tolerance)
             raise ExportError(
                 f"output {output} of the plan differs from the eager model by {worst:.3g} units of the last place of "
-                f"its largest magnitude, more than {tolerance:.3g}"
+                f"its largest magnitude, more than {tolerance:.3g}. {said}"
             )
     source = f"{type(model).__module__}:{type(model).__qualname__}"
     _bundle.write(
@@ -190,7 +135,7 @@ def export(
         version=version,
         provenance={"source": source},
     )
-    return _report(path, entry, weights, differences, bool(layout))
+    return report(path, entry, weights, apart, bool(layout), history)
 
 
 class _CallableModule(types.ModuleType):

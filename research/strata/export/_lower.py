@@ -51,7 +51,7 @@ def _explain(text):
 
 
 class _Lowering:
-    def __init__(self, program, dynamic_shapes, rewrites=()):
+    def __init__(self, program, dynamic_shapes, rewrites=(), see=None):
         signature = program.graph_signature
         self.program = program
         self.names = {
@@ -66,7 +66,7 @@ class _Lowering:
             if n.op == "placeholder" and n.name not in self.names and isinstance(n.meta.get("val"), torch.Tensor)
         }
         self.build = PlanBuilder(name_dims(fakes, dynamic_shapes, program.range_constraints))
-        self.values, self.missing, self.rewrites = {}, [], rewrites
+        self.values, self.missing, self.rewrites, self.see = {}, [], rewrites, see
 
     def run(self, output_names):
         if self.program.graph_signature.buffers_to_mutate or self.program.graph_signature.user_inputs_to_mutate:
@@ -79,7 +79,7 @@ class _Lowering:
         if self.missing:
             raise ExportError("no lowering for:\n  " + "\n  ".join(self.missing))
         outputs = self._outputs(output_names)
-        self.build.steps = rewrite(self.build, [value for _, value in outputs], self.rewrites)
+        self.build.steps = rewrite(self.build, [value for _, value in outputs], self.rewrites, self.see)
         return self.build.write(outputs)
 
     def _placeholder(self, node):
@@ -182,9 +182,19 @@ def _names(program):
     return ["output" + name if not name or name[0].isdigit() else name for name in names]
 
 
-def lower(program, dynamic_shapes, output_names=None, rewrites=()):
-    """The entry point's plan (JSON-ready) and its weights {name: tensor}. `rewrites` as rewrites.choose has it.
+def lower(program, dynamic_shapes, output_names=None, rewrites=(), see=None):
+    """The entry point's plan (JSON-ready) and its weights {name: tensor}. `rewrites` and `see` are rewrites.rewrite's.
 
     Raises ExportError with every operator that has no lowering, each with its line in the model.
     """
-    return _Lowering(program, dynamic_shapes, rewrites).run(output_names)
+    return _Lowering(program, dynamic_shapes, rewrites, see).run(output_names)
+
+
+def lower_plainly(program, dynamic_shapes, output_names=None):
+    """The plan and its weights without rewrites, and {node of the graph: name of its value in the plan, or names}."""
+    lowering = _Lowering(program, dynamic_shapes, ["none"])
+    entry, weights = lowering.run(output_names)
+    return entry, weights, {
+        node: held.name if isinstance(held, Value) else [v and v.name for v in held]
+        for node, held in lowering.values.items()
+    }

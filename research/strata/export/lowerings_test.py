@@ -5,7 +5,8 @@ import torch
 from torch.export import Dim
 from torch.nn import functional as F
 
-from strata.export import _difference, _flat, _lower
+from strata.export import _lower
+from strata.export._report import difference, flat
 from strata.runtime import Plan
 
 
@@ -32,10 +33,10 @@ def check(function, make, ulp):
     for batch in (3, 5):
         inputs = make(batch)
         got = plan(**dict(zip(("x", "y", "ids"), inputs)))
-        want = _flat(function(*inputs))
+        want = flat(function(*inputs))
         for (name, mine), theirs in zip(got.items(), want, strict=True):
             assert mine.shape == theirs.shape and mine.dtype == theirs.dtype
-            assert _difference(mine, theirs) <= ulp, f"{name} at {batch}"
+            assert difference(mine, theirs) <= ulp, f"{name} at {batch}"
     return plan
 
 

@@ -9,6 +9,7 @@ from torch.export import Dim
 from torch.nn import functional as F
 
 from strata.export import ExportError, _lower
+from strata.export._history import History
 from strata.export.rewrites import RULES, choose, name
 from strata.runtime import Plan
 
@@ -199,6 +200,25 @@ def test_columns_of_a_merged_layer_have_their_bits_at_any_number_of_rows():
             x = noise(rows, 131, dtype=dtype)
             whole = ops.linear(x, torch.cat(parts)).split([48, 7, 200], -1)
             assert all(torch.equal(bits(ops.linear(x, p)), bits(w)) for p, w in zip(parts, whole))
+
+
+def test_what_the_rewrites_did_can_be_read():
+    dims = {"x": {0: Dim("B", min=1, max=64)}, "y": {0: Dim("B", min=1, max=64)}}
+    given = inputs(3, (4, 6), torch.float32)
+
+    def function(x, y):
+        return F.gelu(layer(x)) * layer(F.gelu(layer(y, seed=3)), seed=2) + 1
+
+    function(**given)
+    history = History()
+    _lower.lower(_lower.trace(Wrapped(function), (), given, dims), dims, see=history.see)
+    assert dict((rule, counts) for rule, *counts in history.counts())["gates"] == [5, 4]
+    said = str(history)
+    assert said.startswith("7 steps as lowered") and said.endswith("4 steps") and "views: nothing to do" in said
+    # Two layers changed in one way: they are shown once.
+    at = said.index("    2 x - b [B, 4, 6] = linear a, ")
+    assert "- c [B, 4, 6] = pointwise [b], program={v0 = gelu(x0)}" in said[at : at + 300]
+    assert "activation=gelu" in said[at : at + 300]
 
 
 def test_rewrites_are_chosen_by_name():

@@ -5,6 +5,7 @@ strata.export, or `--rewrites` of the command line.
 """
 
 from .._errors import ExportError
+from .._plan import live
 from . import (
     activations,
     add_norm,
@@ -62,12 +63,15 @@ def choose(wanted=()):
     return [rule for rule in RULES if name(rule) in on]
 
 
-def rewrite(build, outputs, wanted=()):
+def rewrite(build, outputs, wanted=(), see=None):
     """The builder's steps after every rule that is on (`choose`); `outputs` are the values that must stay.
 
-    A rule is `apply(steps, outputs, build)`, which gives the new steps.
+    A rule is `apply(steps, outputs, build)`, which gives the new steps. see("lowered", steps) is called at the start,
+    see(name, steps) after each rule.
     """
-    steps = build.steps
+    steps, see = live(build.steps, outputs), see or (lambda name, steps: None)
+    see("lowered", steps)
     for rule in choose(wanted):
         steps = rule.apply(steps, outputs, build)
+        see(name(rule), steps)
     return steps
