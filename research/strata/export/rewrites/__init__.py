@@ -35,6 +35,7 @@ RULES = [
     activations,
     add_norm,
     merged_linear,
+    views,
     pointwise_chains,
 ]
 

@@ -88,6 +88,25 @@ class Steps:
             self._place(new, made)
 
 
+    def source(self, value, step, *names):
+        """(the operator step of these names whose result `step` reads as `value`, the reshape between them or None);
+        nobody else reads either. (None, None) where it is not so."""
+        if self.only_reader(value) is not step:
+            return None, None
+        reshape = self.view_of(value, "reshape")
+        made = reshape.inputs[0] if reshape else value
+        if reshape and self.only_reader(made) is not reshape:
+            return None, None
+        found = self.maker(made, *names)
+        return (found, reshape) if found and found.outputs[0] is made else (None, None)
+
+
+def reshaped(value, like, why):
+    """(a value in another's shape, the step that makes it)."""
+    made = Value(f"{value.name}.{why}", value.dtype, list(like.shape))
+    return made, Step("reshape", [value], {}, [made], view=True)
+
+
 def _swapped(given, value, other):
     if isinstance(given, (list, tuple)):
         return [other if v is value else v for v in given]
