@@ -2,6 +2,12 @@
 
     model = strata.runtime.load("minilm.bundle")
     outputs = model(ids=ids, cu_seqlens=cu_seqlens)      # {"embedding": tensor}
+
+A model that changes its buffers takes them as inputs and gives their new values (docs/formats/bundle.md, state):
+
+    state = model.state()
+    outputs = model(x=x, **state)
+    state = model.next_state(outputs)
 """
 
 import json
@@ -17,8 +23,27 @@ from .ops._schema import evaluate, solve
 class Plan:
     """One entry point of a plan and its weights, callable with the inputs by name; gives the outputs by name."""
 
-    def __init__(self, entry, weights):
+    def __init__(self, entry, weights, state=None):
         self.entry, self.weights = entry, {"$" + name: tensor for name, tensor in weights.items()}
+        self.changes = state or {}  # input -> {"output", "initial"}
+
+    def state(self):
+        """{input: tensor}: the state that a first call gets. What the caller makes itself is not among it."""
+        specs = {spec["name"]: spec for spec in self.entry["inputs"]}
+        return {
+            name: self._first(specs[name], change["initial"])
+            for name, change in self.changes.items()
+            if "initial" in change
+        }
+
+    def _first(self, spec, initial):
+        if initial == 0:
+            return torch.zeros(spec["shape"], dtype=getattr(torch, spec["dtype"]))
+        return self.weights[initial].clone()
+
+    def next_state(self, outputs):
+        """{input: tensor}: the state for the call after the one that gave `outputs`."""
+        return {name: outputs[change["output"]] for name, change in self.changes.items()}
 
     def _bind(self, inputs):
         dims, values = {}, dict(self.weights)
@@ -124,4 +149,5 @@ def load(path, entry_point=None):
     entry = entry_point or manifest["default_entry_point"]
     if entry not in plan["entry_points"]:
         raise ValueError(f"{path} has no entry point {entry}, it has {', '.join(plan['entry_points'])}")
-    return Plan(plan["entry_points"][entry], load_file(path / "weights.safetensors"))
+    state = manifest["entry_points"][entry].get("state")
+    return Plan(plan["entry_points"][entry], load_file(path / "weights.safetensors"), state)

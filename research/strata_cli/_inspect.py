@@ -77,18 +77,22 @@ _PLAIN, _RIGHT = {"overflow": "fold"}, {"justify": "right"}
 
 def _show_entry(console, name, layout, entry):
     dims = ", ".join(f"{dim} {low}..{high}" for dim, (low, high) in entry["dims"].items())
-    console.print(Text(f"\nentry point {name}: dims {dims}; batched along {layout['batch_dim']}"))
+    batched = f"batched along {layout['batch_dim']}" if "batch_dim" in layout else "requests never share a batch"
+    console.print(Text(f"\nentry point {name}: dims {dims or 'none'}; {batched}"))
+    layouts, state = layout.get("layouts", {}), layout.get("state", {})
+    for tensor, change in state.items():
+        console.print(Text(f"state: {tensor}, whose next value is {change['output']}"))
     made = {o["name"]: o for step in entry["steps"] for o in step["outputs"]}
     table = _table(("tensor", _PLAIN), ("", _PLAIN), ("dtype", _PLAIN), ("shape", _PLAIN), ("in a batch", _PLAIN))
     for spec in entry["inputs"]:
         table.add_row(
-            spec["name"], "input", spec["dtype"], Text(_shape(spec["shape"])), layout["layouts"][spec["name"]]
+            spec["name"], "input", spec["dtype"], Text(_shape(spec["shape"])), layouts.get(spec["name"], "")
         )
     for output in entry["outputs"]:
         spec = made.get(output["value"], {"dtype": "", "shape": []})
         shape = Text(_shape(spec["shape"]))
         table.add_row(
-            output["name"], f"output ({output['value']})", spec["dtype"], shape, layout["layouts"][output["name"]]
+            output["name"], f"output ({output['value']})", spec["dtype"], shape, layouts.get(output["name"], "")
         )
     console.print(table)
     steps = _table(

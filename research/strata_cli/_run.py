@@ -8,7 +8,8 @@ from . import _native
 _DESCRIPTION = """Runs a bundle once for each request, without a server.
 
 Requests are lines of JSON on standard input, {"inputs": {"x": [[1, 2]]}}; every answer is a line, {"outputs": {...}}.
-An input that holds run ends (cu_seqlens) may be left out: then the request is one sequence. This is the plan in Python,
+An input that holds run ends (cu_seqlens) may be left out: then the request is one sequence; one that holds state, too:
+then it is the first call's. This is the plan in Python,
 step by step through torch.ops.strata: what the service must equal. --native runs the service's own engine, strata-run,
 and passes further flags on to it."""
 
@@ -54,9 +55,9 @@ def run(args):
         raise FileNotFoundError(f"{bundle} is no bundle: it has no manifest.json")
     plan = runtime.load(bundle, args.entry)
     manifest = json.loads((bundle / "manifest.json").read_text())
-    layouts = manifest["entry_points"][args.entry or manifest["default_entry_point"]]["layouts"]
+    layouts = manifest["entry_points"][args.entry or manifest["default_entry_point"]].get("layouts", {})
     for inputs in _requests.read(args.input, plan):
-        outputs = plan(**_requests.with_offsets(inputs, plan, layouts))
+        outputs = plan(**(plan.state() | _requests.with_offsets(inputs, plan, layouts)))
         if args.output:
             save_file(outputs, args.output)
         else:

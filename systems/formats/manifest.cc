@@ -41,12 +41,37 @@ absl::StatusOr<std::string> ReadDimName(const std::optional<Json>& json, std::st
   return text;
 }
 
+// 0, or "$" and the name of a weight.
+absl::StatusOr<std::optional<std::string>> ReadInitial(const std::optional<Json>& json) {
+  if (!json) return std::optional<std::string>();
+  if (json->AsInteger() == 0) return std::optional<std::string>("");
+  const auto text = json->AsString();
+  if (text && text->size() > 1 && text->size() <= 513 && (*text)[0] == '$') return std::string(text->substr(1));
+  return Invalid("initial is neither 0 nor a weight's name after a $");
+}
+
+absl::Status ReadState(const std::optional<Json>& json, EntryManifest* entry) {
+  if (!json) return absl::OkStatus();
+  RUNTIME_RETURN_IF_ERROR(WantObject(*json, "state"));
+  return json->ForEachMember([&](std::string_view name, Json value) -> absl::Status {
+    std::optional<Json> output, initial;
+    RUNTIME_RETURN_IF_ERROR(ReadFields(value, {{"output", &output}, {"initial", &initial, kMayBeAbsent}}));
+    StateInfo state;
+    RUNTIME_ASSIGN_OR_RETURN(state.output, ReadValueName(*output, "a state's output"));
+    RUNTIME_ASSIGN_OR_RETURN(state.initial, ReadInitial(initial));
+    entry->state.emplace(std::string(name), std::move(state));
+    return absl::OkStatus();
+  });
+}
+
 absl::StatusOr<EntryManifest> ReadEntry(Json json) {
-  std::optional<Json> batch, ragged, layouts;
+  std::optional<Json> batch, ragged, layouts, state;
   RUNTIME_RETURN_IF_ERROR(ReadFields(json, {{"batch_dim", &batch, kMayBeAbsent},
                                             {"ragged_dim", &ragged, kMayBeAbsent},
-                                            {"layouts", &layouts, kMayBeAbsent}}));
+                                            {"layouts", &layouts, kMayBeAbsent},
+                                            {"state", &state, kMayBeAbsent}}));
   EntryManifest entry;
+  RUNTIME_RETURN_IF_ERROR(ReadState(state, &entry));
   RUNTIME_ASSIGN_OR_RETURN(entry.batch_dim, ReadDimName(batch, "batch_dim"));
   RUNTIME_ASSIGN_OR_RETURN(entry.ragged_dim, ReadDimName(ragged, "ragged_dim"));
   if (!layouts) return entry;

@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "systems/formats/plan_parser.h"
+#include "systems/formats/safetensors.h"
 #include "systems/formats/signature.h"
 
 namespace strata::runtime {
@@ -26,9 +27,17 @@ struct EmbeddingsInfo {
   int64_t max_length = 0;  // tokens of one text, special ones included
 };
 
+// A tensor that the model changes: it goes in as an input and comes out, with its next value, as an output.
+struct StateInfo {
+  std::string output;
+  // The first call's value: nothing where the caller makes it, "" for zeros, else the name of a weight.
+  std::optional<std::string> initial;
+};
+
 struct EntryManifest {
   std::string batch_dim, ragged_dim;  // "": none
   std::map<std::string, Layout, std::less<>> layouts;
+  std::map<std::string, StateInfo, std::less<>> state;  // by input
 };
 
 struct Manifest {
@@ -45,5 +54,8 @@ absl::StatusOr<Manifest> ParseManifest(std::string_view text);
 
 // Gives the signature its layouts and dims, if they agree with its shapes.
 absl::Status ApplyLayouts(const EntryManifest& entry, Signature* signature);
+
+// Whether every state is an input, an output and a first value of one dtype and shape.
+absl::Status CheckState(const EntryManifest& entry, const Signature& signature, const SafeTensors& weights);
 
 }  // namespace strata::runtime

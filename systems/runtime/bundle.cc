@@ -68,6 +68,8 @@ absl::Status Bundle::Build(std::string_view manifest, std::string_view plan, abs
     if (found == manifest_.entry_points.end())
       return Invalid("manifest.json does not have the ", label, " of plan.json");
     RUNTIME_RETURN_IF_ERROR(Annotate(ApplyLayouts(found->second, &entry.signature), Cat("manifest.json: ", label)));
+    RUNTIME_RETURN_IF_ERROR(
+        Annotate(CheckState(found->second, entry.signature, *weights_), Cat("manifest.json: ", label)));
     absl::StatusOr<Program> program = Program::Create(std::move(entry), *weights_, options_.max_arena_bytes, prepared_);
     if (!program.ok()) return Annotate(program.status(), Cat("plan.json: ", label));
     programs_.push_back(*std::move(program));

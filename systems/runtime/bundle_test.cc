@@ -193,6 +193,28 @@ TEST(BundleTest, RefusesLayoutsThatWouldMixRequests) {
   EXPECT_THAT(ManifestError("\"batch_dim\": \"B\", ", ""), HasSubstr("no batch_dim"));
 }
 
+TEST(BundleTest, RefusesStateThatNoCallCouldHandOn) {
+  const auto error = [](std::string_view state, std::string_view shape = "[\"B\", 8]") {
+    TestBundle bundle = RmsNormBundle();
+    const std::string entry = "{\"batch_dim\": \"B\", \"layouts\": {\"x\": \"stacked\", \"y\": \"stacked\"}}";
+    bundle.manifest = Replaced(bundle.manifest, entry, Cat("{\"state\": ", state, "}"));
+    for (int i = 0; i < 3; ++i) bundle.plan = Replaced(bundle.plan, "[\"B\", 8]", Cat(" ", shape));
+    if (shape[1] != '"') bundle.plan = Replaced(bundle.plan, "\"B\": [0, 64]", "");
+    return LoadError(bundle);
+  };
+  EXPECT_EQ(error(R"({"x": {"output": "y"}})"), "ok");
+  EXPECT_EQ(error(R"({"x": {"output": "y", "initial": 0}})", "[3, 8]"), "ok");
+  EXPECT_THAT(error(R"({"x": {"output": "y", "initial": 0}})"), HasSubstr("its shape [B, 8] is not fixed"));
+  EXPECT_THAT(error(R"({"z": {"output": "y"}})"), HasSubstr("state \"z\": there is no such input"));
+  EXPECT_THAT(error(R"({"x": {"output": "z"}})"), HasSubstr("there is no output \"z\""));
+  EXPECT_THAT(error(R"({"x": {}})"), HasSubstr("output"));
+  EXPECT_THAT(error(R"({"x": {"output": "y", "more": 1}})"), HasSubstr("unknown key \"more\""));
+  EXPECT_THAT(error(R"({"x": {"output": "y", "initial": 1}})", "[3, 8]"), HasSubstr("initial is neither 0 nor"));
+  EXPECT_THAT(error(R"({"x": {"output": "y", "initial": "$c"}})", "[3, 8]"), HasSubstr("which is not there"));
+  EXPECT_THAT(error(R"({"x": {"output": "y", "initial": "$a"}})", "[3, 8]"),
+              HasSubstr("its first value is float32 [8], the input is float32 [3, 8]"));
+}
+
 TEST(BundleTest, RefusesManifestsOfAnotherFormat) {
   EXPECT_THAT(ManifestError("strata-bundle", "onnx"), HasSubstr("format is not"));
   EXPECT_THAT(ManifestError("\"version\": 1", "\"version\": 2"), HasSubstr("version 1"));

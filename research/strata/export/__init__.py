@@ -3,32 +3,35 @@
 B, N = torch.export.Dim("B", max=256), torch.export.Dim("N", max=16384)
 report = strata.export(model, {"ids": ids, "cu_seqlens": ends}, path="minilm.bundle", name="minilm",
                        dynamic_shapes={"ids": {0: N}, "cu_seqlens": {0: B + 1}}, output_names=["embedding"])
+
+Several entry points, which share their weights:
+
+Entry = strata.export.Entry
+strata.export({"encode": Entry(model.encode, {"x": x}, {"x": {0: B}}),
+               "decode": Entry(model.decode, {"z": z}, {"z": {0: B}})}, path="vae.bundle", name="vae")
 """
 
 import dataclasses
-import inspect
 import sys
 import types
 
-import torch
-
-from ..runtime import Plan
-from . import _bisect, _bundle, _layouts, _lower
+from . import _bundle
+from ._entries import Entry, make
 from ._errors import ExportError
-from ._history import History
-from ._report import Report, differences, report
+from ._plan import Constants
+from ._report import Report, report
 
-__all__ = ["Exportable", "ExportError", "Report", "export"]
+__all__ = ["Entry", "Exportable", "ExportError", "Report", "export"]
 
 
 @dataclasses.dataclass
 class Exportable:
     """What `strata export module:function` expects the function to return: the arguments of `export`."""
 
-    model: torch.nn.Module
-    example_inputs: dict
-    dynamic_shapes: dict
-    name: str
+    model: object  # a torch.nn.Module, or {entry point: Entry}
+    example_inputs: dict | None = None
+    dynamic_shapes: dict | None = None
+    name: str = "model"
     output_names: list | None = None
     entry_point: str = "forward"
     description: str = ""
@@ -37,40 +40,29 @@ class Exportable:
     embeddings: dict | None = None
 
 
-def _by_name(model, given):
-    """Positional arguments under the names that the model has for them."""
-    if isinstance(given, dict):
-        return given
-    names = inspect.signature(model.forward).parameters
-    return dict(zip(names, given if isinstance(given, (tuple, list)) else [given]))
-
-
-def _stays_alone(whole, alone, layout):
-    """Whether the first item of a batch has the bits that it has by itself: else requests must not share a batch."""
-    kinds = layout["layouts"]
-    return all(
-        torch.equal(whole[name][: len(tensor)], tensor)
-        for name, tensor in alone.items()
-        if kinds[name] in ("stacked", "ragged")
-    )
-
-
-def _cases(plan, entry, layout, examples):
-    """([(inputs, outputs)] for the golden, the layout that holds)."""
-    alone = _layouts.first_item(examples[0], entry, layout)
-    cases = [(inputs, plan(**inputs)) for inputs in [examples[0], *([alone] if alone else []), *examples[1:]]]
-    if alone and not _stays_alone(cases[0][1], cases[1][1], layout):
-        layout = {}
-    return cases, layout
+def _given(model, example_inputs, dynamic_shapes, output_names, entry_point, more_examples):
+    """{name: Entry} from either form of the arguments."""
+    if not isinstance(model, dict):
+        if example_inputs is None:
+            raise ExportError("example_inputs are missing: what the model is called with while it is traced")
+        return {entry_point: Entry(model, example_inputs, dynamic_shapes or {}, output_names, more_examples)}
+    if example_inputs is not None or dynamic_shapes is not None or output_names or more_examples:
+        raise ExportError("with several entry points, each Entry has its own example inputs, shapes and names")
+    if not model:
+        raise ExportError("there is no entry point")
+    for name, entry in model.items():
+        if not isinstance(entry, Entry):
+            raise ExportError(f"entry point {name} is a {type(entry).__name__}, wanted a strata.export.Entry")
+    return model
 
 
 def export(
     model,
-    example_inputs,
+    example_inputs=None,
     *,
     path,
     name,
-    dynamic_shapes,
+    dynamic_shapes=None,
     output_names=None,
     entry_point="forward",
     description="",
@@ -84,8 +76,10 @@ def export(
     """Traces `model`, lowers it to a plan, runs the plan in Python for the golden, and writes the bundle `path`.
 
     Args:
-        model: called as `model(**example_inputs)`; exported in eval mode.
-        example_inputs: {argument name: tensor}, or the positional arguments; every dynamic dim of size 2 or more.
+        model: a module, called as `model(**example_inputs)` and exported in eval mode; or {name: Entry}, the entry
+            points of the bundle, of which the first is the default one. They share weights that they have in common.
+        example_inputs: {argument name: tensor}, or the positional arguments; tensors may lie in lists and dicts. Every
+            dynamic dim has size 2 or more.
         path: the folder to write; an older bundle there is replaced whole.
         name: what the service calls the model.
         dynamic_shapes: {argument name: {dim: torch.export.Dim}}, or in the order of the arguments; dim names begin
@@ -100,42 +94,28 @@ def export(
         rewrites: rules to switch on ("views") or off ("-gates") by name; "none" switches all off, "fast" all on, those
             that change bits included (docs/design/export.md).
 
+    A buffer that the model changes is state: an input of its name, and an output `<name>.next` to give to the next call
+    (docs/formats/bundle.md); so is an argument that it changes. Outputs that are no tensors are left out and reported.
+
     Returns: a Report.
     Raises: ExportError that names the operator, the line of the model and what to do.
     """
-    model = model.eval()
-    example_inputs, dynamic_shapes = _by_name(model, example_inputs), _by_name(model, dynamic_shapes)
-    program = _lower.trace(model, (), example_inputs, dynamic_shapes)
-    history = History()
-    entry, weights = _lower.lower(program, dynamic_shapes, output_names, rewrites, history.see)
-    plan = Plan(entry, weights)
-    cases, layout = _cases(plan, entry, _layouts.infer(entry), [example_inputs, *more_examples])
-    apart = differences(model, cases)
-    for output, worst in apart.items():
-        if not worst <= tolerance:
-            inputs, _ = max(cases, key=lambda case: max(differences(model, [case]).values()))
-            said = _bisect.explain(program, dynamic_shapes, inputs, rewrites, tolerance)
-            raise ExportError(
-                f"output {output} of the plan differs from the eager model by {worst:.3g} units of the last place of "
-                f"its largest magnitude, more than {tolerance:.3g}. {said}"
-            )
-    source = f"{type(model).__module__}:{type(model).__qualname__}"
+    entries = _given(model, example_inputs, dynamic_shapes, output_names, entry_point, more_examples)
+    constants = Constants()
+    made = {at: make(entry, constants, tolerance, rewrites) for at, entry in entries.items()}
+    first = next(iter(entries.values())).module
     _bundle.write(
         path,
         name=name,
-        entry_name=entry_point,
-        entry=entry,
-        weights=weights,
-        layout=layout,
-        cases=cases,
-        numerics=plan.numerics(**example_inputs),
+        entries=made,
+        weights=constants.tensors,
         tokenizer=tokenizer,
         embeddings=embeddings,
         description=description,
         version=version,
-        provenance={"source": source},
+        provenance={"source": f"{type(first).__module__}:{type(first).__qualname__}"},
     )
-    return report(path, entry, weights, apart, bool(layout), history)
+    return report(path, made, constants.tensors)
 
 
 class _CallableModule(types.ModuleType):

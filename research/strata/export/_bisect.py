@@ -79,7 +79,8 @@ class _Graph(torch.fx.Interpreter):
         with torch.no_grad():
             for node in self._program.graph.nodes:
                 if node.op == "placeholder":
-                    self.env[node] = self._state[names[node.name]] if node.name in names else inputs.get(node.name)
+                    own = names.get(node.name)  # of a buffer that changes, the value is an input
+                    self.env[node] = inputs.get(own or node.name) if own in inputs or not own else self._state[own]
                 elif node.op != "output":
                     self.env[node] = self.run_node(node)
         return dict(self.env)
@@ -91,6 +92,8 @@ class _Graph(torch.fx.Interpreter):
             return self.run_node(node)
 
     def outputs(self, traced):
-        """The tensors that the model gives."""
+        """The tensors that the model gives, then what has changed."""
         given = self._program.graph.find_nodes(op="output")[0].args[0]
+        kinds = ["MUTATION" in spec.kind.name for spec in self._signature.output_specs]
+        given = [n for last in (False, True) for n, kind in zip(given, kinds) if kind == last]
         return [traced[n] for n in given if isinstance(n, torch.fx.Node) and isinstance(traced[n], torch.Tensor)]

@@ -17,18 +17,22 @@ from ._errors import ExportError
 FORMAT_VERSION = 1
 
 
-def _manifest(name, entry_name, entry, layout, numerics, embeddings, provenance, description, version):
-    used = sorted({step["op"] for step in entry["steps"] if "op" in step})
+def _entry_manifest(made):
+    return made.layout | ({"state": made.state} if made.state else {})
+
+
+def _manifest(name, entries, embeddings, provenance, description, version):
+    used = sorted({step["op"] for made in entries.values() for step in made.plan["steps"] if "op" in step})
     manifest = {
         "format": "strata-bundle",
         "version": FORMAT_VERSION,
         "name": name,
         "model_version": version,
         "description": description,
-        "entry_points": {entry_name: layout},
-        "default_entry_point": entry_name,
+        "entry_points": {entry: _entry_manifest(made) for entry, made in entries.items()},
+        "default_entry_point": next(iter(entries)),
         "ops": {op: ops.schemas[op].hash for op in used},
-        "numerics": numerics,
+        "numerics": sorted({kind for made in entries.values() for kind in made.numerics}),
         "provenance": provenance | {"strata": _version(), "torch": torch.__version__.split("+")[0], "created": _now()},
     }
     if embeddings:
@@ -46,10 +50,11 @@ def _now():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _golden(entry_name, cases):
+def _golden(entries):
     return {
-        f"{entry_name}/{at}/{kind}/{name}": tensor.contiguous().clone()
-        for at, (inputs, outputs) in enumerate(cases)
+        f"{entry}/{at}/{kind}/{name}": tensor.contiguous().clone()
+        for entry, made in entries.items()
+        for at, (inputs, outputs) in enumerate(made.cases)
         for kind, tensors in (("in", inputs), ("out", outputs))
         for name, tensor in tensors.items()
     }
@@ -70,33 +75,32 @@ def _alone(tensor):
     return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
 
 
-def write(path, *, name, entry_name, entry, weights, layout, cases, numerics, tokenizer=None, embeddings=None,
-          description="", version="1", provenance=None):
-    """Writes the folder `path`. An existing bundle there is replaced whole; anything else there is an error."""
+def write(path, *, name, entries, weights, tokenizer=None, embeddings=None, description="", version="1",
+          provenance=None):
+    """Writes the folder `path` with the entry points {name: Made}. An existing bundle there is replaced whole; anything
+    else there is an error."""
     path = pathlib.Path(path)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", name):
         raise ExportError(f"the model's name is {name!r}, wanted 1 to 128 letters, digits, dots, dashes or underscores")
     if path.exists() and not (path / "manifest.json").exists():
         raise ExportError(f"{path} is there and is no bundle: it is not overwritten")
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        manifest = _manifest(
-            name, entry_name, entry, layout, numerics, embeddings, provenance or {}, description, version
-        )
+        manifest = _manifest(name, entries, embeddings, provenance or {}, description, version)
         if tokenizer is not None:
-            shutil.copyfile(tokenizer, made / "tokenizer.json")
-        _dump(made / "manifest.json", manifest)
-        _dump(made / "plan.json", {"plan": 1, "entry_points": {entry_name: entry}})
-        save_file({n: _alone(t) for n, t in weights.items()}, made / "weights.safetensors")
-        save_file(_golden(entry_name, cases), made / "golden.safetensors")
-        os.chmod(made, 0o755)
-        for file in made.iterdir():
+            shutil.copyfile(tokenizer, folder / "tokenizer.json")
+        _dump(folder / "manifest.json", manifest)
+        _dump(folder / "plan.json", {"plan": 1, "entry_points": {entry: made.plan for entry, made in entries.items()}})
+        save_file({n: _alone(t) for n, t in weights.items()}, folder / "weights.safetensors")
+        save_file(_golden(entries), folder / "golden.safetensors")
+        os.chmod(folder, 0o755)
+        for file in folder.iterdir():
             os.chmod(file, 0o644)  # safetensors writes for its owner alone
         if path.exists():
             shutil.rmtree(path)
-        os.rename(made, path)
+        os.rename(folder, path)
     except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         raise
     return manifest

@@ -1,7 +1,7 @@
 """How requests become a batch: told from the plan's shapes and from the operators that read offsets."""
 
 from .. import ops
-from ..ops._schema import names
+from ..ops._schema import evaluate, names, solve
 from ._errors import ExportError
 
 
@@ -77,3 +77,21 @@ def first_item(inputs, entry, layout):
         else:
             alone[name] = tensor[:1].clone()
     return alone
+
+
+def smaller(inputs, entry):
+    """The inputs cut at their ends, every dim one smaller where its range lets it: a second shape for the golden of
+    what has no batch. None where no dim can be smaller."""
+    dims, cut = {}, dict(inputs)
+    for spec in entry["inputs"]:
+        for size, text in zip(inputs[spec["name"]].shape, spec["shape"]):
+            if isinstance(text, str):
+                solve(text, size, dims)
+    less = {dim: max(low, dims[dim] - 1) for dim, (low, _) in entry["dims"].items()}
+    if less == dims:
+        return None
+    for spec in entry["inputs"]:
+        for at, text in enumerate(spec["shape"]):
+            if isinstance(text, str):
+                cut[spec["name"]] = cut[spec["name"]].narrow(at, 0, evaluate(text, less)).clone()
+    return cut

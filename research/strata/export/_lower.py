@@ -1,16 +1,18 @@
 """A traced model to a plan: constants fold, Strata's operators stay whole, the rest goes through the table."""
 
+import dataclasses
 import re
 import warnings
 
 import torch
+from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 from torch.fx.experimental.symbolic_shapes import ConstraintViolationError
 
 from .. import ops
 from ._dims import name_dims
 from ._errors import ExportError, where
-from ._plan import PlanBuilder, Value
+from ._plan import Constants, PlanBuilder, Value
 from .lowerings import TABLE, Unsupported
 from .rewrites import rewrite
 
@@ -50,15 +52,39 @@ def _explain(text):
     return "torch.export cannot trace the model: " + text.split("\n\nThe error above")[0].strip()
 
 
-class _Lowering:
+def input_names(program):
+    """A name for every value that the model is called with, in order, tensors or not."""
+    return [s.arg.name for s in program.graph_signature.input_specs if s.kind == InputKind.USER_INPUT]
+
+
+@dataclasses.dataclass
+class Change:
+    """A tensor that the model writes to: an input of the plan, and the output with its new value."""
+
+    output: str
+    buffer: str | None  # None: an argument of the model
+
+
+class Lowering:
+    """One traced program on its way to a plan.
+
+    lowering = Lowering(program, {input: {dim: Dim}})
+    plan = lowering.run(None, constants)
+    """
+
     def __init__(self, program, dynamic_shapes, rewrites=(), see=None):
         signature = program.graph_signature
         self.program = program
+        self.changes = {}  # input -> Change
+        self.dropped = []  # (name, value) of outputs that are no tensors
+        changed = set(signature.buffers_to_mutate.values())
+        self.buffers = {node: name for node, name in signature.inputs_to_buffers.items() if name in changed}
         self.names = {
             **signature.inputs_to_parameters,
             **signature.inputs_to_buffers,
             **signature.inputs_to_lifted_tensor_constants,
         }
+        self.names = {node: name for node, name in self.names.items() if node not in self.buffers}
         self.state = {**program.state_dict, **program.constants}
         fakes = {
             n.name: n.meta["val"]
@@ -68,9 +94,8 @@ class _Lowering:
         self.build = PlanBuilder(name_dims(fakes, dynamic_shapes, program.range_constraints))
         self.values, self.missing, self.rewrites, self.see = {}, [], rewrites, see
 
-    def run(self, output_names):
-        if self.program.graph_signature.buffers_to_mutate or self.program.graph_signature.user_inputs_to_mutate:
-            raise ExportError("the model changes a buffer or an input in place, which a plan cannot do yet")
+    def run(self, output_names, constants):
+        """The plan's JSON; its weights go to `constants`."""
         for node in self.program.graph.nodes:
             if node.op == "placeholder":
                 self._placeholder(node)
@@ -80,14 +105,16 @@ class _Lowering:
             raise ExportError("no lowering for:\n  " + "\n  ".join(self.missing))
         outputs = self._outputs(output_names)
         self.build.steps = rewrite(self.build, [value for _, value in outputs], self.rewrites, self.see)
-        return self.build.write(outputs)
+        return self.build.write(outputs, constants)
 
     def _placeholder(self, node):
         if node.name in self.names:
             name = self.names[node.name]
             self.values[node] = self.build.constant(self.state[name], name)
         elif isinstance(node.meta.get("val"), torch.Tensor):
-            value = self.build.value(node.meta["val"], node.name)
+            value = self.build.value(node.meta["val"], self.buffers.get(node.name, node.name))
+            if any(value.name == other.name for other in self.build.inputs):
+                raise ExportError(f"the model has both a buffer that it changes and an argument named {value.name}")
             self.build.inputs.append(value)
             self.values[node] = value
 
@@ -162,13 +189,26 @@ class _Lowering:
         self.missing.append(f"{node.target}: {reason}  [{where(node) or 'no source line'}]")
 
     def _outputs(self, names):
-        """[(name, Value)] of the outputs that are tensors."""
+        """[(name, Value)]: the outputs that are tensors, then what has changed."""
         nodes = self.program.graph.find_nodes(op="output")[0].args[0]
-        found = [(name, n) for name, n in zip(_names(self.program), nodes) if isinstance(n, torch.fx.Node)]
-        found = [(name, n) for name, n in found if isinstance(n.meta.get("val"), torch.Tensor)]
+        specs = self.program.graph_signature.output_specs
+        own = [n for n, spec in zip(nodes, specs) if spec.kind == OutputKind.USER_OUTPUT]
+        found = []
+        for name, node in zip(_names(self.program), own, strict=True):
+            if isinstance(node, torch.fx.Node) and isinstance(node.meta.get("val"), torch.Tensor):
+                found.append((name, node))
+            elif node is not None:
+                self.dropped.append((name, str(node.meta["val"] if isinstance(node, torch.fx.Node) else node)))
         if names and len(names) != len(found):
             raise ExportError(f"the model has {len(found)} outputs, but {len(names)} names were given: {names}")
-        return [(given, self.values[node]) for given, (_, node) in zip(names or [name for name, _ in found], found)]
+        made = [(given, self.values[node]) for given, (_, node) in zip(names or [name for name, _ in found], found)]
+        return made + [self._changed(node, spec) for node, spec in zip(nodes, specs) if "MUTATION" in spec.kind.name]
+
+    def _changed(self, node, spec):
+        buffer = spec.target if spec.kind == OutputKind.BUFFER_MUTATION else None
+        change = Change(f"{spec.target}.next", buffer)
+        self.changes[spec.target] = change
+        return change.output, self.values[node]
 
 
 def _names(program):
@@ -187,14 +227,15 @@ def lower(program, dynamic_shapes, output_names=None, rewrites=(), see=None):
 
     Raises ExportError with every operator that has no lowering, each with its line in the model.
     """
-    return _Lowering(program, dynamic_shapes, rewrites, see).run(output_names)
+    constants = Constants()
+    return Lowering(program, dynamic_shapes, rewrites, see).run(output_names, constants), constants.tensors
 
 
 def lower_plainly(program, dynamic_shapes, output_names=None):
     """The plan and its weights without rewrites, and {node of the graph: name of its value in the plan, or names}."""
-    lowering = _Lowering(program, dynamic_shapes, ["none"])
-    entry, weights = lowering.run(output_names)
-    return entry, weights, {
+    lowering, constants = Lowering(program, dynamic_shapes, ["none"]), Constants()
+    entry = lowering.run(output_names, constants)
+    return entry, constants.tensors, {
         node: held.name if isinstance(held, Value) else [v and v.name for v in held]
         for node, held in lowering.values.items()
     }

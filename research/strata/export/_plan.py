@@ -116,9 +116,9 @@ class PlanBuilder:
         attrs = {"dim": dim, "start": start} | ({} if step == 1 else {"step": step})
         return self.view("slice", value, made, **attrs)
 
-    def write(self, outputs):
-        """The entry point's JSON and its weights {name: tensor}. outputs: [(name, Value)]."""
-        return _Writer(self.dims, self.inputs).write(live(self.steps, [v for _, v in outputs]), outputs)
+    def write(self, outputs, constants):
+        """The entry point's JSON; its weights go to `constants`. outputs: [(name, Value)]."""
+        return _Writer(self.dims, self.inputs, constants).write(live(self.steps, [v for _, v in outputs]), outputs)
 
 
 def live(steps, outputs):
@@ -131,15 +131,44 @@ def live(steps, outputs):
     return kept[::-1]
 
 
+class Constants:
+    """The weights of a bundle: one memory, or one content under one name, is stored once for all entry points."""
+
+    def __init__(self):
+        self.tensors = {}  # name -> tensor
+        self._places = {}  # memory -> name
+
+    def add(self, tensor, name):
+        """The name that a constant is stored under."""
+        place = (tensor.data_ptr(), tensor.dtype, tensor.shape) if tensor.numel() else None
+        if place in self._places:
+            return self._places[place]
+        base, count = name, 1
+        while name in self.tensors and not _same_bits(self.tensors[name], tensor):
+            name, count = f"{base}.{count}", count + 1
+        self.tensors.setdefault(name, tensor)  # held, so that no other tensor gets its place
+        if place:
+            self._places[place] = name
+        return name
+
+
+def _same_bits(a, b):
+    return a.dtype == b.dtype and a.shape == b.shape and torch.equal(_bytes(a), _bytes(b))
+
+
+def _bytes(tensor):
+    return tensor.contiguous().reshape(-1).view(torch.uint8)
+
+
 class _Writer:
     """Steps to JSON, with a copy where memory is not laid out as its reader wants it."""
 
-    def __init__(self, dims, inputs):
-        self.dims, self.inputs = dims, inputs
+    def __init__(self, dims, inputs, constants):
+        self.dims, self.inputs, self.constants = dims, inputs, constants
         self.points = _layout.points(dims.ranges)
         self.looks = {}  # value -> its layout at each point
         self.copies = {}  # value -> its contiguous copy
-        self.steps, self.constants, self.places = [], {}, {}
+        self.steps = []
 
     def write(self, steps, outputs):
         for step in steps:
@@ -151,7 +180,7 @@ class _Writer:
             "steps": self.steps,
             "outputs": named,
         }
-        return entry, self.constants
+        return entry
 
     def _look(self, value):
         if value not in self.looks:
@@ -164,16 +193,8 @@ class _Writer:
         if isinstance(value, (list, tuple)):
             return [self._reference(v) for v in value]
         if value.constant:
-            return "$" + self._weight(value)
+            return "$" + self.constants.add(value.tensor, value.name)
         return value.name
-
-    def _weight(self, value):
-        """The name that a constant is stored under: one memory (a tied weight) is stored once."""
-        tensor = value.tensor
-        place = (tensor.data_ptr(), tensor.dtype, tensor.shape) if tensor.numel() else value.name
-        name = self.places.setdefault(place, value.name)
-        self.constants[name] = tensor
-        return name
 
     def _emit(self, kind, name, value, outputs, attrs):
         step = {kind: name, "inputs": self._reference(value), "outputs": [o.spec() for o in outputs]}

@@ -10,7 +10,8 @@ from ._history import History
 
 @dataclasses.dataclass
 class Report:
-    """What the export made. `print(report)` is a line; `report.explain()` tells what the rewrites did."""
+    """What the export made. `print(report)` is a line; `report.explain()` tells what the rewrites did. The names of
+    outputs have "entry point/" in front where there are several."""
 
     path: str
     steps: int
@@ -19,8 +20,9 @@ class Report:
     weight_bytes: int
     # output -> largest difference from the model run eagerly, in units of the last place of its largest magnitude
     differences: dict
-    batched: bool = True  # whether requests may share a batch
-    history: History = dataclasses.field(default_factory=History, repr=False)
+    batched: bool = True  # whether requests may share a batch, at every entry point
+    dropped: tuple = ()  # (name, value) of outputs that are no tensors
+    histories: dict = dataclasses.field(default_factory=dict, repr=False)  # entry point -> History
 
     def __str__(self):
         kinds = ", ".join(f"{n} {op}" for op, n in sorted(self.operators.items()))
@@ -28,20 +30,37 @@ class Report:
             f"{n} {'bit-identical to' if d == 0 else f'within {d:.3g} units of the last place of'} the eager model"
             for n, d in self.differences.items()
         )
-        return f"{self.path}: {self.steps} steps ({kinds}), {self.weight_bytes / 2**20:.1f} MiB of weights; {worst}"
+        left_out = "".join(f"; left out {name}, which is no tensor but {value}" for name, value in self.dropped)
+        size = f"{self.weight_bytes / 2**20:.1f} MiB of weights"
+        return f"{self.path}: {self.steps} steps ({kinds}), {size}; {worst}{left_out}"
 
     def explain(self):
         """The plan before and after each rewrite: counts and the steps that changed, equal changes once."""
-        return str(self.history)
+        if len(self.histories) == 1:
+            return "\n".join(map(str, self.histories.values()))
+        return "\n".join(f"entry point {name}:\n{history}" for name, history in self.histories.items())
 
 
-def report(path, entry, weights, differences, batched, history):
-    kinds = {}
-    for step in entry["steps"]:
-        kind = step.get("op", "view")
-        kinds[kind] = kinds.get(kind, 0) + 1
-    size = sum(t.numel() * t.element_size() for t in weights.values())
-    return Report(str(path), len(entry["steps"]), kinds, len(weights), size, differences, batched, history)
+def report(path, made, weights):
+    """A Report on the entry points {name: Made} and the weights that they share."""
+    kinds, differences = {}, {}
+    for name, one in made.items():
+        for step in one.plan["steps"]:
+            kind = step.get("op", "view")
+            kinds[kind] = kinds.get(kind, 0) + 1
+        prefix = f"{name}/" if len(made) > 1 else ""
+        differences |= {prefix + output: worst for output, worst in one.differences.items()}
+    return Report(
+        str(path),
+        steps=sum(kinds.values()),
+        operators=kinds,
+        weights=len(weights),
+        weight_bytes=sum(t.numel() * t.element_size() for t in weights.values()),
+        differences=differences,
+        batched=all(one.layout for one in made.values()),
+        dropped=tuple(d for one in made.values() for d in one.dropped),
+        histories={name: one.history for name, one in made.items()},
+    )
 
 
 def flat(outputs):
@@ -60,14 +79,3 @@ def difference(got, want):
     scale = want[want.isfinite()].double().abs().max() if want.isfinite().any() else 1.0
     worst = float(apart.max() / max(float(scale), 1e-30) / torch.finfo(want.dtype).eps)
     return math.inf if math.isnan(worst) else worst
-
-
-def differences(model, cases):
-    """{output: the largest difference from the eager model over all cases}."""
-    found = {}
-    for inputs, outputs in cases:
-        with torch.no_grad():
-            eager = flat(model(**inputs))
-        for (name, got), want in zip(outputs.items(), eager, strict=True):
-            found[name] = max(found.get(name, 0.0), difference(got, want))
-    return found

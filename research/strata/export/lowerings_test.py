@@ -93,6 +93,16 @@ EXACT = {
     "all": lambda x: (x > -9).all(), "count": lambda x: (x > 0).sum(2), "topk": lambda x: x.topk(2),
     "cumsum of integers": lambda x: (x > 0).cumsum(1), "cumsum from the last dim": lambda x: (x * 8).round().cumsum(-1),
     "minimum": lambda x: torch.minimum(x, x * 2),
+    "write rows": lambda x: x.clone().index_copy_(1, torch.tensor([3, 1]), x[:, :2] * 2),
+    "write rows by data": lambda x: torch.ops.aten.index_put(
+        x, [None, (x[0, :2, 0] > 0).long() - torch.tensor([0, 4])], x[:, 2:] * 2),
+    "write one by data": lambda x: torch.ops.aten.index_put(x, [None, None, (x[0, 0, 0] > 0).int()], x[:, :, 0] * 2),
+    "write into the batch": lambda x: x.index_put((torch.arange(x.shape[0]) - 1,), x * 2),
+    "write one number": lambda x: torch.ops.aten.index_put(x, [None, torch.tensor([2])], torch.tensor(7.0)),
+    "write a slice": lambda x: torch.slice_scatter(x, x[:, :2] * 2, 1, -3, -1),
+    "write to the end": lambda x: torch.slice_scatter(x, x[:, :2] * 2, 1, 2),
+    "write all": lambda x: torch.slice_scatter(x, x * 2, 1),
+    "write a place": lambda x: torch.select_scatter(x, x[:, 0] * 2, 1, -1),
 }  # fmt: skip
 CLOSE = {
     "exp": torch.exp, "expm1": torch.expm1, "log": lambda x: torch.log(abs(x)), "log1p": lambda x: torch.log1p(abs(x)),

@@ -15,6 +15,7 @@ from . import (  # noqa: F401 (they fill TABLE)
     pointwise,
     reductions,
     resizing,
+    scatter,
     sources,
     views,
 )
