@@ -31,6 +31,13 @@ struct Int8VnniRow {
   STRATA_DOT_INLINE static Vec Weights(Vec b) { return _mm512_xor_si512(b, _mm512_set1_epi8(-128)); }
   STRATA_DOT_INLINE static Vec Add(Vec sum, Vec weights, Vec a) { return _mm512_dpbusd_epi32(sum, weights, a); }
   STRATA_DOT_INLINE static int32_t Fold(Vec v) { return _mm512_reduce_add_epi32(v); }
+  STRATA_DOT_INLINE static __m128i Fold(Vec v0, Vec v1, Vec v2, Vec v3) {
+    const Vec low = _mm512_add_epi32(_mm512_unpacklo_epi32(v0, v1), _mm512_unpackhi_epi32(v0, v1));
+    const Vec high = _mm512_add_epi32(_mm512_unpacklo_epi32(v2, v3), _mm512_unpackhi_epi32(v2, v3));
+    const Vec all = _mm512_add_epi32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high));
+    const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+  }
 };
 
 }  // namespace
