@@ -13,6 +13,7 @@ _EPILOG = """examples:
   strata export strata.models.digits:exportable
   strata export strata.models.bert:exportable -o bundles/minilm
   strata export my_model.py:exportable --name ranker
+  strata export my_model.py:exportable --quantize int8
   strata export my_model.py:exportable --explain --rewrites=-gates"""
 
 
@@ -24,6 +25,7 @@ def add(commands):
     parser.add_argument(
         "--rewrites", metavar="NAMES", default="", help="rules to switch on or off: views,-gates; none; fast (all)"
     )
+    parser.add_argument("--quantize", choices=("int8", "bf16"), help="in fewer bits; says how far that is from float32")
     parser.add_argument("--explain", action="store_true", help="show what each rewrite did to the plan")
     parser.set_defaults(call=run)
     return parser
@@ -65,7 +67,8 @@ def run(args):
         made.name = args.name
     path = args.output or f"{made.name}.bundle"
     print(f"exporting {made.name}: trace, lower to Strata's operators, run the plan for the golden", flush=True)
-    report = export(**vars(made), path=path, rewrites=[word for word in args.rewrites.split(",") if word])
+    rewrites = [word for word in args.rewrites.split(",") if word]
+    report = export(**vars(made), path=path, rewrites=rewrites, quantize=args.quantize)
     if args.explain:
         print(report.explain())
     print(report)

@@ -95,6 +95,13 @@ def test_export_takes_a_file_and_a_folder(folder, tmp_path):
     assert json.loads((tmp_path / "other" / "manifest.json").read_text())["name"] == "small"
 
 
+def test_export_quantises(folder, tmp_path):
+    got = run("export", "model:exportable", "-o", tmp_path / "narrow", "--quantize", "bf16", cwd=folder)
+    assert got.returncode == 0, got.stderr
+    assert "bf16: output is off by" in got.stdout
+    refused(run("export", "model:exportable", "--quantize", "int3", cwd=folder), "invalid choice: 'int3'", code=2)
+
+
 def test_export_says_what_is_wrong(folder):
     refused(run("export", "model", cwd=folder), "no MODULE:FUNCTION")
     refused(run("export", "nowhere:f", cwd=folder), "there is no module nowhere")

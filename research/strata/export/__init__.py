@@ -15,8 +15,8 @@ import dataclasses
 import sys
 import types
 
-from . import _bundle
-from ._entries import Entry, make
+from . import _bundle, _quantize
+from ._entries import Entry, Options, make
 from ._errors import ExportError
 from ._plan import Constants
 from ._report import Report, report
@@ -38,6 +38,7 @@ class Exportable:
     version: str = "1"
     tokenizer: str | None = None
     embeddings: dict | None = None
+    more_examples: tuple = ()
 
 
 def _given(model, example_inputs, dynamic_shapes, output_names, entry_point, more_examples):
@@ -72,6 +73,7 @@ def export(
     more_examples=(),
     tolerance=1024.0,
     rewrites=(),
+    quantize=None,
 ):
     """Traces `model`, lowers it to a plan, runs the plan in Python for the golden, and writes the bundle `path`.
 
@@ -93,6 +95,10 @@ def export(
             output's largest magnitude.
         rewrites: rules to switch on ("views") or off ("-gates") by name; "none" switches all off, "fast" all on, those
             that change bits included (docs/design/export.md).
+        quantize: "int8": dense layers with int8 weights, a scale for each output, and inputs quantised row by row;
+            "bf16": parameters and arithmetic in bfloat16, inputs and outputs as before. The plan in full precision is
+            compared with the eager model as ever; then the report and the manifest say how far the quantised one is
+            from the eager model, on the example and more_examples.
 
     A buffer that the model changes is state: an input of its name, and an output `<name>.next` to give to the next call
     (docs/formats/bundle.md); so is an argument that it changes. Outputs that are no tensors are left out and reported.
@@ -101,8 +107,9 @@ def export(
     Raises: ExportError that names the operator, the line of the model and what to do.
     """
     entries = _given(model, example_inputs, dynamic_shapes, output_names, entry_point, more_examples)
-    constants = Constants()
-    made = {at: make(entry, constants, tolerance, rewrites) for at, entry in entries.items()}
+    _quantize.check(quantize)
+    constants, options = Constants(), Options(tolerance, rewrites, quantize)
+    made = {at: make(entry, constants, options) for at, entry in entries.items()}
     first = next(iter(entries.values())).module
     _bundle.write(
         path,
@@ -113,9 +120,10 @@ def export(
         embeddings=embeddings,
         description=description,
         version=version,
+        quantize=quantize,
         provenance={"source": f"{type(first).__module__}:{type(first).__qualname__}"},
     )
-    return report(path, made, constants.tensors)
+    return report(path, made, constants.tensors, quantize)
 
 
 class _CallableModule(types.ModuleType):

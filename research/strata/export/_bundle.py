@@ -21,7 +21,7 @@ def _entry_manifest(made):
     return made.layout | ({"state": made.state} if made.state else {})
 
 
-def _manifest(name, entries, embeddings, provenance, description, version):
+def _manifest(name, entries, embeddings, quantize, provenance, description, version):
     used = sorted({step["op"] for made in entries.values() for step in made.plan["steps"] if "op" in step})
     manifest = {
         "format": "strata-bundle",
@@ -37,6 +37,9 @@ def _manifest(name, entries, embeddings, provenance, description, version):
     }
     if embeddings:
         manifest["embeddings"] = embeddings
+    if quantize:
+        accuracy = {entry: made.accuracy for entry, made in entries.items()}
+        manifest["quantization"] = {"kind": quantize, "accuracy": accuracy}
     return manifest
 
 
@@ -76,7 +79,7 @@ def _alone(tensor):
 
 
 def write(path, *, name, entries, weights, tokenizer=None, embeddings=None, description="", version="1",
-          provenance=None):
+          quantize=None, provenance=None):
     """Writes the folder `path` with the entry points {name: Made}. An existing bundle there is replaced whole; anything
     else there is an error."""
     path = pathlib.Path(path)
@@ -87,7 +90,7 @@ def write(path, *, name, entries, weights, tokenizer=None, embeddings=None, desc
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        manifest = _manifest(name, entries, embeddings, provenance or {}, description, version)
+        manifest = _manifest(name, entries, embeddings, quantize, provenance or {}, description, version)
         if tokenizer is not None:
             shutil.copyfile(tokenizer, folder / "tokenizer.json")
         _dump(folder / "manifest.json", manifest)

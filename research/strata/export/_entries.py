@@ -7,9 +7,10 @@ import inspect
 import torch
 
 from ..runtime import Plan
-from . import _bisect, _layouts, _lower
+from . import _bisect, _layouts, _lower, _quantize
 from ._errors import ExportError
 from ._history import History
+from ._plan import Constants
 from ._report import difference, flat
 
 
@@ -44,6 +45,7 @@ class Made:
     dropped: list  # (name, value) of outputs that are no tensors
     numerics: list
     history: History
+    accuracy: dict = dataclasses.field(default_factory=dict)  # output -> how far quantising took it
 
 
 @contextlib.contextmanager
@@ -167,31 +169,77 @@ def _initial(value, name, constants):
     return "$" + constants.add(value, name)
 
 
-def make(entry, constants, tolerance, rewrites=()):
+@dataclasses.dataclass
+class Options:
+    """What is the same for all entry points of a bundle (strata.export's arguments)."""
+
+    tolerance: float = 1024.0
+    rewrites: tuple = ()
+    quantize: str | None = None
+
+
+class _Traced:
+    """A model's graph, and the arguments that it was traced with."""
+
+    def __init__(self, entry):
+        self.model, self.output_names = entry.module.eval(), entry.output_names
+        example, dynamic = _by_name(self.model, entry.example_inputs), _by_name(self.model, entry.dynamic_shapes)
+        dynamic = {at: _nested(value, dynamic.get(at)) for at, value in example.items()}
+        self.program = _lower.trace(self.model, (), example, dynamic)
+        self.names = _lower.input_names(self.program)
+        self.dims = dict(zip(self.names, [s for at, value in example.items() for s in _specs(value, dynamic[at])]))
+        self.examples = [example, *(_by_name(self.model, more) for more in entry.more_examples)]
+
+    def made(self, constants, options, last=None):
+        """(Made without its differences, the eager model)."""
+        history = History()
+        lowering = _lower.Lowering(self.program, self.dims, options.rewrites, history.see, last)
+        plan = Plan(lowering.run(self.output_names, constants), constants.tensors)
+        eager = _Eager(self.model, lowering, self.names)
+        cases, layout = _golden(plan, eager, self.examples)
+        held = _state(lowering, eager.buffers(), constants)
+        classes = plan.numerics(**cases[0][0])
+        return Made(plan.entry, layout, held, cases, {}, lowering.dropped, classes, history), eager
+
+    def refuse(self, cases, apart, options):
+        """Raises an ExportError that says where the largest difference comes from."""
+        inputs = cases[max(range(len(cases)), key=lambda at: max(apart[at].values()))][0]
+        said = _bisect.explain(self.program, self.dims, inputs, options.rewrites, options.tolerance)
+        _refuse(_worst(apart), options.tolerance, said)
+
+
+def make(entry, constants, options):
     """Traces, lowers, runs and compares one entry point; its weights go to `constants`.
 
     Raises ExportError.
     """
-    model = entry.module.eval()
     with _as_forward(entry):
-        example, dynamic = _by_name(model, entry.example_inputs), _by_name(model, entry.dynamic_shapes)
-        dynamic = {at: _nested(value, dynamic.get(at)) for at, value in example.items()}
-        program = _lower.trace(model, (), example, dynamic)
-        names = _lower.input_names(program)
-        specs = [s for at, value in example.items() for s in _specs(value, dynamic[at])]
-        dims, history = dict(zip(names, specs)), History()
-        lowering = _lower.Lowering(program, dims, rewrites, history.see)
-        plan = Plan(lowering.run(entry.output_names, constants), constants.tensors)
-        eager = _Eager(model, lowering, names)
-        examples = [example, *(_by_name(model, more) for more in entry.more_examples)]
-        cases, layout = _golden(plan, eager, examples)
-        apart = [_differences(eager, case, examples[0]) for case in cases]
-        worst = _worst(apart)
-        if not max(worst.values(), default=0.0) <= tolerance:
-            inputs = cases[max(range(len(cases)), key=lambda at: max(apart[at].values()))][0]
-            _refuse(worst, tolerance, _bisect.explain(program, dims, inputs, rewrites, tolerance))
-        held = _state(lowering, eager.buffers(), constants)
-        return Made(plan.entry, layout, held, cases, worst, lowering.dropped, plan.numerics(**cases[0][0]), history)
+        traced = _Traced(entry)
+        made, eager = traced.made(Constants() if options.quantize else constants, options)
+        apart = [_differences(eager, case, traced.examples[0]) for case in made.cases]
+        made.differences = _worst(apart)
+        if not max(made.differences.values(), default=0.0) <= options.tolerance:
+            traced.refuse(made.cases, apart, options)
+        if options.quantize is None:
+            return made
+        if options.quantize == "bf16":
+            narrow, _ = _Traced(_quantize.as_bfloat16(entry)).made(constants, options)
+        else:
+            narrow, _ = traced.made(constants, options, last=_quantize.Int8(options.rewrites))
+        narrow.differences = made.differences
+        narrow.accuracy = _accuracy(eager, narrow.cases, traced.examples[0])
+        return narrow
+
+
+def _accuracy(eager, cases, like):
+    """{output: how far the quantised plan is from the eager model}, for outputs of floats."""
+    measured = {}
+    for inputs, outputs in cases:
+        wanted = _eagerly(eager, inputs, like)
+        for (name, got), want in zip(outputs.items(), wanted, strict=True):
+            if want.is_floating_point():
+                measured.setdefault(name, []).append(_quantize.accuracy(got, want))
+    return {name: _quantize.joined(figures) for name, figures in measured.items()}
 
 
 def _golden(plan, eager, examples):
@@ -206,8 +254,12 @@ def _golden(plan, eager, examples):
 def _differences(eager, case, like):
     """{output: how far it is from the eager model's}."""
     inputs, outputs = case
-    wanted = eager(_unflat(like, inputs, eager.names), {n: inputs[n] for n in eager.buffers()})
+    wanted = _eagerly(eager, inputs, like)
     return {name: difference(got, want) for (name, got), want in zip(outputs.items(), wanted, strict=True)}
+
+
+def _eagerly(eager, inputs, like):
+    return eager(_unflat(like, inputs, eager.names), {n: inputs[n] for n in eager.buffers()})
 
 
 def _worst(apart):

@@ -72,7 +72,7 @@ class Lowering:
     plan = lowering.run(None, constants)
     """
 
-    def __init__(self, program, dynamic_shapes, rewrites=(), see=None):
+    def __init__(self, program, dynamic_shapes, rewrites=(), see=None, last=None):
         signature = program.graph_signature
         self.program = program
         self.changes = {}  # input -> Change
@@ -92,7 +92,8 @@ class Lowering:
             if n.op == "placeholder" and n.name not in self.names and isinstance(n.meta.get("val"), torch.Tensor)
         }
         self.build = PlanBuilder(name_dims(fakes, dynamic_shapes, program.range_constraints))
-        self.values, self.missing, self.rewrites, self.see = {}, [], rewrites, see
+        self.values, self.missing = {}, []
+        self.rewrites, self.see, self.last = rewrites, see, last  # last: changes the steps after all rewrites
 
     def run(self, output_names, constants):
         """The plan's JSON; its weights go to `constants`."""
@@ -104,7 +105,10 @@ class Lowering:
         if self.missing:
             raise ExportError("no lowering for:\n  " + "\n  ".join(self.missing))
         outputs = self._outputs(output_names)
-        self.build.steps = rewrite(self.build, [value for _, value in outputs], self.rewrites, self.see)
+        values = [value for _, value in outputs]
+        self.build.steps = rewrite(self.build, values, self.rewrites, self.see)
+        if self.last is not None:
+            self.build.steps = self.last(self.build.steps, values, self.build)
         return self.build.write(outputs, constants)
 
     def _placeholder(self, node):

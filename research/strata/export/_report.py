@@ -5,7 +5,7 @@ import math
 
 import torch
 
-from ._history import History
+from . import _quantize
 
 
 @dataclasses.dataclass
@@ -22,6 +22,8 @@ class Report:
     differences: dict
     batched: bool = True  # whether requests may share a batch, at every entry point
     dropped: tuple = ()  # (name, value) of outputs that are no tensors
+    quantized: str | None = None  # int8 or bf16
+    accuracy: dict = dataclasses.field(default_factory=dict)  # output -> how far quantising took it from float32
     histories: dict = dataclasses.field(default_factory=dict, repr=False)  # entry point -> History
 
     def __str__(self):
@@ -30,9 +32,14 @@ class Report:
             f"{n} {'bit-identical to' if d == 0 else f'within {d:.3g} units of the last place of'} the eager model"
             for n, d in self.differences.items()
         )
+        worst = f"before quantising, {worst}" if self.quantized else worst
         left_out = "".join(f"; left out {name}, which is no tensor but {value}" for name, value in self.dropped)
         size = f"{self.weight_bytes / 2**20:.1f} MiB of weights"
-        return f"{self.path}: {self.steps} steps ({kinds}), {size}; {worst}{left_out}"
+        return f"{self.path}: {self.steps} steps ({kinds}), {size}; {worst}{left_out}{self._accuracy()}"
+
+    def _accuracy(self):
+        lines = [_quantize.sentence(self.quantized, *one) for one in self.accuracy.items()]
+        return "".join(f"\n  {line}" for line in lines)
 
     def explain(self):
         """The plan before and after each rewrite: counts and the steps that changed, equal changes once."""
@@ -41,15 +48,16 @@ class Report:
         return "\n".join(f"entry point {name}:\n{history}" for name, history in self.histories.items())
 
 
-def report(path, made, weights):
+def report(path, made, weights, quantized=None):
     """A Report on the entry points {name: Made} and the weights that they share."""
-    kinds, differences = {}, {}
+    kinds, differences, accuracy = {}, {}, {}
     for name, one in made.items():
         for step in one.plan["steps"]:
             kind = step.get("op", "view")
             kinds[kind] = kinds.get(kind, 0) + 1
         prefix = f"{name}/" if len(made) > 1 else ""
         differences |= {prefix + output: worst for output, worst in one.differences.items()}
+        accuracy |= {prefix + output: figures for output, figures in one.accuracy.items()}
     return Report(
         str(path),
         steps=sum(kinds.values()),
@@ -59,6 +67,8 @@ def report(path, made, weights):
         differences=differences,
         batched=all(one.layout for one in made.values()),
         dropped=tuple(d for one in made.values() for d in one.dropped),
+        quantized=quantized,
+        accuracy=accuracy,
         histories={name: one.history for name, one in made.items()},
     )
 
