@@ -10,6 +10,7 @@ from torch.utils import _pytree as pytree
 from torch.fx.experimental.symbolic_shapes import ConstraintViolationError
 
 from .. import ops
+from ..accelerate import accelerated
 from ._dims import name_dims
 from ._errors import ExportError, where
 from ._plan import Constants, PlanBuilder, Value
@@ -20,12 +21,14 @@ _FOLD_LIMIT = 1 << 28  # elements: a larger constant is computed at run time
 
 
 def trace(model, args, kwargs, dynamic_shapes):
-    """torch.export, made functional, with every operator that the table or the registry has kept whole.
+    """torch.export, made functional, with every operator that the table or the registry has kept whole. Parts of the
+    model that come from transformers run on Strata's attention, norms and rotary embeddings meanwhile
+    (strata.accelerated).
 
     Raises ExportError where torch.export fails: with a sentence about a dim that the model fixes, else with torch's
     words.
     """
-    with torch.no_grad(), warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings(), accelerated(model):
         warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its own tree specs
         try:
             program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)

@@ -1,4 +1,5 @@
-"""A mask made of positions becomes attention's own: `causal`, `window_left`, `window_right`. What is left is padding.
+"""A mask made of positions becomes attention's own: `causal`, `window_left`, `window_right`. What is left is
+padding, and becomes one bias for all layers.
 
 A mask reaches attention as a bias of 0 and -inf for each query and key, made by comparing counted positions. It is read
 element by element (_elements.py), and only what is proved is taken: a key is hidden wherever the position says so, for
@@ -46,7 +47,7 @@ class _Rewriting:
         bands = [_band(atom, truth, i, j) for atom, truth in hidden.needed]
         _narrow(step.attrs, [band for band in bands if band])
         rest = [needed for needed, band in zip(hidden.needed, bands) if not band]
-        if not hidden.exact or len(rest) == len(bands) > 0:
+        if not hidden.exact:
             return [step]
         if not rest:
             step.inputs = [*step.inputs[:5], None]
