@@ -9,13 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from . import _sizes, _svg
+
 _DESCRIPTION = """Shows what a bundle holds: manifest, dims, inputs and outputs, steps, operators, weights with sizes.
 
 It reads files alone: nothing is run and the operator library is not needed."""
 
 _EPILOG = """examples:
   strata inspect minilm.bundle
-  strata inspect minilm.bundle --json | jq .ops"""
+  strata inspect minilm.bundle --json | jq .ops
+  strata inspect minilm.bundle --svg minilm.svg --dims B=8,N=1024"""
 
 
 def _input(name):
@@ -27,6 +30,9 @@ def add(commands):
     parser = commands.add_parser("inspect", help="what a bundle holds", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("bundle", metavar="BUNDLE")
     parser.add_argument("--json", action="store_true", help="the manifest, with weights and steps counted, as JSON")
+    parser.add_argument("--svg", metavar="FILE", help="draw the plan: a picture for any browser")
+    parser.add_argument("--dims", metavar="B=1,N=128", default="", help="the sizes at which --svg counts memory")
+    parser.add_argument("--entry-point", metavar="NAME", help="the one that --svg draws (the default one)")
     parser.set_defaults(call=run)
     return parser
 
@@ -51,14 +57,6 @@ def weights(path):
         name: (spec["dtype"], spec["shape"], spec["data_offsets"][1] - spec["data_offsets"][0])
         for name, spec in header.items() if name != "__metadata__"
     }
-
-
-def _size(count):
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"
 
 
 def _shape(shape):
@@ -106,6 +104,26 @@ def _show_entry(console, name, layout, entry):
     console.print(steps)
 
 
+def _dims(text):
+    """{"B": 1} of "B=1"."""
+    pairs = [part.partition("=") for part in text.split(",") if part]
+    for _, equals, number in pairs:
+        if not equals or not number.isdecimal():
+            raise ValueError(f"--dims is {text!r}, wanted such as B=1,N=128")
+    return {dim: int(number) for dim, _, number in pairs}
+
+
+def _draw(args, manifest, plan, stored):
+    name = args.entry_point or manifest["default_entry_point"]
+    if name not in plan["entry_points"]:
+        raise ValueError(f"there is no entry point {name}, there are {', '.join(plan['entry_points'])}")
+    entry = plan["entry_points"][name]
+    dims = _sizes.usual_dims(entry, manifest["entry_points"][name], _dims(args.dims))
+    pathlib.Path(args.svg).write_text(_svg.draw(manifest["name"], entry, stored, dims), encoding="utf-8")
+    print(f"wrote {args.svg}")
+    return 0
+
+
 def run(args):
     bundle = pathlib.Path(args.bundle)
     manifest, plan = _read(bundle / "manifest.json"), _read(bundle / "plan.json")
@@ -114,6 +132,8 @@ def run(args):
     counts = collections.Counter(
         step.get("op", "view") for entry in plan["entry_points"].values() for step in entry["steps"]
     )
+    if args.svg:
+        return _draw(args, manifest, plan, stored)
     if args.json:
         print(json.dumps(manifest | {"steps": dict(counts), "weights": len(stored), "weight_bytes": total}, indent=1))
         return 0
@@ -131,8 +151,8 @@ def run(args):
     console.print(table)
     table = _table(("weight", _PLAIN), ("dtype", _PLAIN), ("shape", _PLAIN), ("size", _RIGHT))
     for name, (dtype, shape, size) in stored.items():
-        table.add_row(name, dtype, Text(_shape(shape)), _size(size))
+        table.add_row(name, dtype, Text(_shape(shape)), _sizes.human(size))
     table.add_section()
-    table.add_row(f"{len(stored)} weights", "", "", _size(total))
+    table.add_row(f"{len(stored)} weights", "", "", _sizes.human(total))
     console.print(table)
     return 0

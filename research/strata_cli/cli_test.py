@@ -205,6 +205,16 @@ def test_inspect_shows_steps_and_weights(folder):
     refused(run("inspect", "model.py", cwd=folder), "model.py")
 
 
+def test_inspect_draws(folder, tmp_path):
+    got = run("inspect", "tiny.bundle", "--svg", tmp_path / "tiny.svg", "--dims", "B=3", cwd=folder)
+    assert got.returncode == 0, got.stderr
+    text = (tmp_path / "tiny.svg").read_text()
+    assert text.startswith("<svg ") and "linear, gelu" in text and "at B = 3" in text
+    refused(run("inspect", "tiny.bundle", "--svg", "x", "--dims", "B", cwd=folder), "wanted such as B=1,N=128")
+    refused(run("inspect", "tiny.bundle", "--svg", "x", "--dims", "Q=1", cwd=folder), "the plan has no dim Q")
+    refused(run("inspect", "tiny.bundle", "--svg", "x", "--entry-point", "no", cwd=folder), "no entry point no, there are")
+
+
 def test_ops_lists_the_table_and_shows_one(tmp_path):
     got = run("ops", cwd=tmp_path).stdout
     assert all(name in got for name in strata.ops.schemas if not name.endswith("_backward"))
