@@ -146,7 +146,7 @@ std::string CheckWorkspace(const OpDef& op, const OwnedCall& sample) {
 std::string CheckAll(const OpDef& op, const OwnedCall& sample) {
   using Check = std::string (*)(const OpDef&, const OwnedCall&);
   for (const Check check : {CheckRows, CheckTargets, CheckThreads, CheckStreaming, CheckLayout, CheckPrepared,
-                            CheckBatch, CheckWorkspace}) {
+                            CheckInPlace, CheckBatch, CheckWorkspace}) {
     if (std::string wrong = check(op, sample); !wrong.empty()) return wrong;
   }
   return "";

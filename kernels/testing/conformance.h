@@ -24,6 +24,8 @@ std::string CheckStreaming(const OpDef& op, const OwnedCall& sample);
 std::string CheckLayout(const OpDef& op, const OwnedCall& sample);
 // ... with OpDef::prepare's form of its argument, ...
 std::string CheckPrepared(const OpDef& op, const OwnedCall& sample);
+// ... written over an input, where kernels/ops/in_place.h says that they may, ...
+std::string CheckInPlace(const OpDef& op, const OwnedCall& sample);
 // ... and for each part of a batch alone.
 std::string CheckBatch(const OpDef& op, const OwnedCall& sample);
 

@@ -1,10 +1,11 @@
 // What holds for every operator of the table, checked on random calls made from its schema:
 // every row agrees with the reference; rows of one numerics class, SIMD targets, thread counts, prepared weights,
-// memory layout and batch neighbours never change a bit.
+// memory layout, running in place and batch neighbours never change a bit.
 #include "kernels/testing/conformance.h"
 
 #include <gtest/gtest.h>
 
+#include "kernels/ops/in_place.h"
 #include "kernels/ops/registry.h"
 #include "kernels/simd/targets.h"
 
@@ -65,6 +66,11 @@ TEST_P(Conformance, SameBitsFromAnyMemoryLayout) { ForSamples(CheckLayout); }
 
 TEST_P(Conformance, SameBitsFromPreparedArguments) { ForSamples(CheckPrepared); }
 
+TEST_P(Conformance, SameBitsInPlace) {
+  ForSamples(CheckInPlace);
+  ForSamples(CheckInPlace, {.whole_lines = true});
+}
+
 TEST_P(Conformance, WorkingMemoryFollowsFromShapes) { ForSamples(CheckWorkspace); }
 
 TEST_P(Conformance, SameBitsAloneAndInABatch) { ForSamples(CheckBatch); }
@@ -89,6 +95,19 @@ TEST(Table, EveryOperatorHasAReference) {
   for (const OpDef* op : AllOps()) {
     EXPECT_EQ(op->variants.back().name, "ref") << op->schema->name;
     EXPECT_EQ(FindOp(op->schema->name), op) << "two operators are named " << op->schema->name;
+  }
+}
+
+TEST(Table, EveryPairThatMayRunInPlaceIsOfAnOperator) {
+  for (const InPlacePair& pair : InPlacePairs()) {
+    const OpDef* op = FindOp(pair.op);
+    ASSERT_NE(op, nullptr) << pair.op;
+    EXPECT_GE(op->schema->FindInput(pair.input), 0) << pair.op << " " << pair.input;
+    bool found = false;
+    for (int o = 0; o < op->schema->num_outputs; ++o) {
+      found |= op->schema->outputs[static_cast<size_t>(o)].name == pair.output;
+    }
+    EXPECT_TRUE(found) << pair.op << " " << pair.output;
   }
 }
 

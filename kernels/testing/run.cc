@@ -1,6 +1,7 @@
 #include "kernels/testing/run.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -39,6 +40,13 @@ struct Before {
   bool line_start;  // outputs that are worth streaming begin with a line, as torch's do: else few kernels stream them
 };
 
+// The input that an output is to be written over, moved into memory of its own; nullptr: every output has its own.
+TensorView* Overwritten(const RunOptions& options, Call& call, std::array<std::vector<TensorView>, kMaxInputs>& lists) {
+  if (options.overwrite.input < 0) return nullptr;
+  const auto input = static_cast<size_t>(options.overwrite.input);
+  return call.inputs[input].present() ? &call.inputs[input] : &lists[input][options.overwrite.element];
+}
+
 Status RunFrom(const OpDef& op, const OwnedCall& sample, const RunOptions& options, const Before& before,
                AlignedBuffer& scratch, Outputs* out) {
   const std::byte fill = before.fill;
@@ -65,6 +73,7 @@ Status RunFrom(const OpDef& op, const OwnedCall& sample, const RunOptions& optio
     for (TensorView& view : lists[i]) CopyMutated(arg, view, &mutated);
     call.lists[i] = lists[i];
   }
+  TensorView* const overwritten = Overwritten(options, call, lists);
   const Status status = Invoke(op, context, call, [&](Call& c) {
     for (int i = 0; i < c.num_outputs; ++i) {
       TensorView& view = c.outputs[static_cast<size_t>(i)];
@@ -74,6 +83,10 @@ Status RunFrom(const OpDef& op, const OwnedCall& sample, const RunOptions& optio
       if (before.line_start && WorthStreaming(static_cast<int64_t>(bytes))) {
         const auto at = reinterpret_cast<uintptr_t>(view.data);
         view.data = out->memory.back().data() + (kLine - at % kLine) % kLine;
+      }
+      if (overwritten != nullptr && i == options.overwrite.output) {
+        if (bytes > 0) std::memcpy(view.data, overwritten->data, bytes);
+        overwritten->data = view.data;
       }
       out->views.push_back(view);
     }

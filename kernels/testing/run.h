@@ -10,11 +10,19 @@
 
 namespace strata {
 
+// An output that is written over an input. REQUIRES: both are contiguous, of one shape and size of element.
+struct Overwrite {
+  int input = -1;      // -1: none
+  size_t element = 0;  // of a list argument
+  int output = 0;
+};
+
 struct RunOptions {
   std::string_view row = {};  // empty: the one that users get
   int threads = 1;
   std::string target = "";  // SIMD target; empty: the best
   bool prepared = false;    // run OpDef::prepare on its argument first
+  Overwrite overwrite = {};
 };
 
 // What one run gave: contiguous outputs with memory of their own, then the mutated arguments as they are after it.

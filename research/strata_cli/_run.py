@@ -11,12 +11,13 @@ Requests are lines of JSON on standard input, {"inputs": {"x": [[1, 2]]}}; every
 An input that holds run ends (cu_seqlens) may be left out: then the request is one sequence; one that holds state, too:
 then it is the first call's. This is the plan in Python,
 step by step through torch.ops.strata: what the service must equal. --native runs the service's own engine, strata-run,
-and passes further flags on to it."""
+and passes further flags on to it; --profile, --trace and --memory are that engine's."""
 
 _EPILOG = """examples:
   echo '{"inputs": {"ids": [101, 7592, 102]}}' | strata run minilm.bundle
   strata run digits.bundle --input scans.safetensors --output answers.safetensors
-  strata run digits.bundle --native --golden"""
+  strata run digits.bundle --native --golden
+  strata run digits.bundle --input scans.safetensors --profile --trace steps.json"""
 
 
 def add(commands):
@@ -30,17 +31,21 @@ def add(commands):
     )
     parser.add_argument("--output", metavar="FILE", help="outputs to FILE, a .safetensors (standard output, as JSON)")
     parser.add_argument("--native", action="store_true", help="with the C++ engine")
+    parser.add_argument("--profile", action="store_true", help="what each operator took (with the C++ engine)")
+    parser.add_argument("--trace", metavar="FILE", help="every step into FILE, a Chrome trace (with the C++ engine)")
+    parser.add_argument("--memory", action="store_true", help="what runs take, and no run (with the C++ engine)")
     parser.set_defaults(call=run, passes_flags=True)
     return parser
 
 
 def _native_arguments(args):
-    named = {"entry": args.entry, "input": args.input, "output": args.output}
-    return [args.bundle, *(f"--{key}={value}" for key, value in named.items() if value), *args.rest]
+    named = {"entry": args.entry, "input": args.input, "output": args.output, "trace": args.trace}
+    switches = [f"--{key}" for key in ("profile", "memory") if getattr(args, key)]
+    return [args.bundle, *(f"--{key}={value}" for key, value in named.items() if value), *switches, *args.rest]
 
 
 def run(args):
-    if args.native:
+    if args.native or args.profile or args.trace or args.memory:
         _native.become("strata-run", "systems/runtime", _native_arguments(args))
     if args.rest:
         raise ValueError(f"unknown arguments: {' '.join(args.rest)} (only --native passes flags on)")

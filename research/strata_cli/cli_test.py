@@ -161,6 +161,9 @@ def test_native_programs_get_the_flags_and_give_their_exit_code(folder):
     fake_program(folder, "strata-server")
     got = spawn("run", "tiny.bundle", "--native", "--entry", "forward", "--golden", cwd=folder)
     assert (got.returncode, got.stdout.split()) == (7, ["tiny.bundle", "--entry=forward", "--golden"])
+    got = spawn("run", "tiny.bundle", "--profile", "--trace", "t.json", "--repeat=3", cwd=folder)
+    assert got.stdout.split() == ["tiny.bundle", "--trace=t.json", "--profile", "--repeat=3"]
+    assert spawn("run", "tiny.bundle", "--memory", cwd=folder).stdout.split() == ["tiny.bundle", "--memory"]
     got = spawn("serve", "tiny.bundle", "--port", "0", "--threads=2", cwd=folder)
     assert (got.returncode, got.stdout.split()) == (7, ["--port=0", "--threads=2", "tiny.bundle"])
 

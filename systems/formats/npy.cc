@@ -13,6 +13,14 @@ namespace {
 
 constexpr std::string_view kMagic("\x93NUMPY", 6);
 
+struct Name {
+  std::string_view text;
+  DType dtype;
+};
+constexpr Name kNames[] = {{"'<f4'", DType::kF32}, {"'<f8'", DType::kF64}, {"'<i4'", DType::kI32},
+                           {"'<i8'", DType::kI64}, {"'|u1'", DType::kU8},  {"'|b1'", DType::kBool},
+                           {"'<f2'", DType::kF16}, {"'|i1'", DType::kI8}};
+
 // The text after `'key': ` in the header's Python dict.
 std::optional<std::string_view> ValueOf(std::string_view header, std::string_view key) {
   const std::string quoted = Cat("'", key, "':");
@@ -24,13 +32,6 @@ std::optional<std::string_view> ValueOf(std::string_view header, std::string_vie
 }
 
 absl::StatusOr<DType> ReadDescr(std::string_view header) {
-  struct Name {
-    std::string_view text;
-    DType dtype;
-  };
-  constexpr Name kNames[] = {{"'<f4'", DType::kF32}, {"'<f8'", DType::kF64}, {"'<i4'", DType::kI32},
-                             {"'<i8'", DType::kI64}, {"'|u1'", DType::kU8},  {"'|b1'", DType::kBool},
-                             {"'<f2'", DType::kF16}, {"'|i1'", DType::kI8}};
   const std::optional<std::string_view> value = ValueOf(header, "descr");
   for (const Name& name : kNames) {
     if (value && value->substr(0, name.text.size()) == name.text) return name.dtype;
@@ -86,6 +87,27 @@ absl::StatusOr<TensorView> ParseNpy(absl::Span<const std::byte> bytes) {
     return Invalid("the array of bools has a byte that is not 0 or 1");
   }
   return view;
+}
+
+absl::StatusOr<std::string> WriteNpy(const TensorView& view) {
+  const auto name =
+      std::find_if(std::begin(kNames), std::end(kNames), [&](const Name& n) { return n.dtype == view.dtype; });
+  if (name == std::end(kNames)) {
+    return Invalid("numpy has no ", NameOf(view.dtype), ": write a .safetensors");
+  }
+  std::string header = Cat("{'descr': ", name->text, ", 'fortran_order': False, 'shape': (");
+  for (int d = 0; d < view.rank; ++d) header += Cat(view.size(d), d + 1 < view.rank || view.rank == 1 ? "," : "");
+  header += "), }";
+  constexpr size_t kPrefix = 10, kLine = 64;  // data begins on a line
+  header.resize((kPrefix + header.size() + kLine) / kLine * kLine - kPrefix - 1, ' ');
+  header += '\n';
+  std::string bytes(kMagic);
+  bytes += std::string("\x01\x00", 2);
+  bytes += static_cast<char>(header.size() & 0xff);
+  bytes += static_cast<char>(header.size() >> 8);
+  bytes += header;
+  bytes.append(static_cast<const char*>(view.data), static_cast<size_t>(view.numel()) * SizeOf(view.dtype));
+  return bytes;
 }
 
 }  // namespace strata::runtime

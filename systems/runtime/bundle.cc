@@ -70,7 +70,8 @@ absl::Status Bundle::Build(std::string_view manifest, std::string_view plan, abs
     RUNTIME_RETURN_IF_ERROR(Annotate(ApplyLayouts(found->second, &entry.signature), Cat("manifest.json: ", label)));
     RUNTIME_RETURN_IF_ERROR(
         Annotate(CheckState(found->second, entry.signature, *weights_), Cat("manifest.json: ", label)));
-    absl::StatusOr<Program> program = Program::Create(std::move(entry), *weights_, options_.max_arena_bytes, prepared_);
+    const ProgramOptions options{options_.max_arena_bytes, options_.in_place};
+    absl::StatusOr<Program> program = Program::Create(std::move(entry), *weights_, options, prepared_);
     if (!program.ok()) return Annotate(program.status(), Cat("plan.json: ", label));
     programs_.push_back(*std::move(program));
   }

@@ -26,6 +26,8 @@ struct LoadOptions {
   size_t max_arena_bytes = size_t{4} << 30;
   // Most bytes of weights.safetensors and of golden.safetensors, each.
   size_t max_file_bytes = size_t{64} << 30;
+  // Outputs lie where an input that dies lay, of operators that may (kernels/ops/in_place.h). It changes memory alone.
+  bool in_place = true;
 };
 
 class Bundle : public std::enable_shared_from_this<Bundle> {

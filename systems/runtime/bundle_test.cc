@@ -176,12 +176,12 @@ TEST(BundleTest, RefusesDimsThatDoNotBindAndMemoryBeyondTheLimit) {
   EXPECT_THAT(PlanError("\"B\": [0, 64]", "\"B\": [3, 2]"), HasSubstr("range of dim B"));
   EXPECT_THAT(PlanError("\"B\": [0, 64]", "\"b\": [0, 2]"), HasSubstr("not allowed"));
   EXPECT_THAT(PlanError("\"B\": [0, 64]", "\"B\": [0, 1099511627776]"),
-              HasSubstr("a run at B = 1099511627776 would take 64.0 TiB, wanted at most 4.0 GiB"));
+              HasSubstr("a run at B = 1099511627776 would take 32.0 TiB, wanted at most 4.0 GiB"));
   EXPECT_THAT(PlanError("\"B\": [0, 64]", "\"B\": [0, 1099511627777]"), HasSubstr("wanted an integer from 0"));
   EXPECT_THAT(PlanError("\"t0\", \"dtype\": \"float32\", \"shape\": [\"B\", 8]",
                         "\"t0\", \"dtype\": \"float32\", \"shape\": [\"B\", \"8+B*1000000000000000000\"]"),
               HasSubstr("impossible shape"));
-  EXPECT_THAT(LoadError(RmsNormBundle(), {.max_arena_bytes = 1000}), HasSubstr("would take 4.0 KiB, wanted at most"));
+  EXPECT_THAT(LoadError(RmsNormBundle(), {.max_arena_bytes = 1000}), HasSubstr("would take 2.0 KiB, wanted at most"));
 }
 
 TEST(BundleTest, RefusesLayoutsThatWouldMixRequests) {

@@ -6,9 +6,15 @@
 
 #include "kernels/core/invoke.h"
 #include "systems/formats/text.h"
+#include "systems/runtime/cost.h"
 #include "systems/runtime/strided_copy.h"
 
 namespace strata::runtime {
+namespace {
+
+constexpr size_t kMaxEvents = size_t{1} << 20;
+
+}  // namespace
 
 Executor::Executor(std::shared_ptr<const Program> program, Parallel& parallel)
     : program_(std::move(program)), planner_(program_->ranges()) {
@@ -19,7 +25,10 @@ Executor::Executor(std::shared_ptr<const Program> program, Parallel& parallel)
   slot_sizes_.resize(program_->ranges().size());
 }
 
-void Executor::EnableProfile() { profile_.assign(program_->plan().steps.size(), {}); }
+void Executor::EnableProfile(bool keep_events) {
+  profile_.assign(program_->plan().steps.size(), {});
+  keep_events_ = keep_events;
+}
 
 absl::Status Executor::Run(absl::Span<const TensorView> inputs, absl::Span<TensorView> outputs) {
   STRATA_CHECK(outputs.size() == signature().outputs.size(), "one view for each output");
@@ -28,17 +37,8 @@ absl::Status Executor::Run(absl::Span<const TensorView> inputs, absl::Span<Tenso
   if (!bound_ || wanted_dims_ != dims_) RUNTIME_RETURN_IF_ERROR(Bind(wanted_dims_));
   PlaceValues(inputs);
   const size_t steps = program_->plan().steps.size();
-  if (profile_.empty()) {
-    for (size_t s = 0; s < steps; ++s) RUNTIME_RETURN_IF_ERROR(RunStep(s));
-  } else {
-    for (size_t s = 0; s < steps; ++s) {
-      const auto start = std::chrono::steady_clock::now();
-      RUNTIME_RETURN_IF_ERROR(RunStep(s));
-      const auto time = std::chrono::steady_clock::now() - start;
-      ++profile_[s].calls;
-      profile_[s].nanoseconds += std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
-    }
-  }
+  for (size_t s = 0; s < steps; ++s) RUNTIME_RETURN_IF_ERROR(profile_.empty() ? RunStep(s) : RunAndTime(s));
+  runs_ += profile_.empty() ? 0 : 1;
   HandOut(outputs);
   return absl::OkStatus();
 }
@@ -95,6 +95,25 @@ absl::Status Executor::RunStep(size_t s) {
   if (status.ok()) return absl::OkStatus();
   if (differs) return OutputMismatch(program_->plan(), s, shapes_, call);
   return Annotate(FromKernel(status), StepLabel(program_->plan(), s));
+}
+
+absl::Status Executor::RunAndTime(size_t s) {
+  const Step& step = program_->plan().steps[s];
+  if (step.op == nullptr) return absl::OkStatus();
+  using std::chrono::duration_cast, std::chrono::nanoseconds;
+  const auto start = std::chrono::steady_clock::now();
+  RUNTIME_RETURN_IF_ERROR(RunStep(s));
+  const int64_t took = duration_cast<nanoseconds>(std::chrono::steady_clock::now() - start).count();
+  const Cost cost = CostOf(step, shapes_);
+  profile_[s].calls += 1;
+  profile_[s].nanoseconds += took;
+  profile_[s].bytes += cost.bytes;
+  profile_[s].flops += cost.flops;
+  if (keep_events_ && events_.size() < kMaxEvents) {
+    const int64_t began = duration_cast<nanoseconds>(start.time_since_epoch()).count();
+    events_.push_back({began, took, static_cast<int>(s), runs_});
+  }
+  return absl::OkStatus();
 }
 
 void Executor::HandOut(absl::Span<TensorView> outputs) {

@@ -24,6 +24,15 @@ namespace strata::runtime {
 struct StepProfile {
   int64_t calls = 0;
   int64_t nanoseconds = 0;
+  double bytes = 0, flops = 0;  // CostOf (cost.h), of all calls
+};
+
+// One step of one run.
+struct StepEvent {
+  int64_t start_ns = 0;  // on the steady clock
+  int64_t nanoseconds = 0;
+  int step = 0;
+  int run = 0;
 };
 
 class Executor {
@@ -40,15 +49,22 @@ class Executor {
   const Signature& signature() const { return program_->signature(); }
   const Program& program() const { return *program_; }
 
-  // Counts and times every step from now on; it costs two clock reads a step.
-  void EnableProfile();
+  // Counts and times every step from now on; it costs two clock reads a step. With `keep_events` the first 2^20 steps
+  // are kept one by one.
+  void EnableProfile(bool keep_events = false);
   // By step; empty unless enabled.
   absl::Span<const StepProfile> profile() const { return profile_; }
+  // In the order in which they ran.
+  absl::Span<const StepEvent> events() const { return events_; }
+
+  // Of the last run; empty before it.
+  absl::Span<const int64_t> dims() const { return dims_; }
 
  private:
   absl::Status Bind(absl::Span<const int64_t> dims);
   void PlaceValues(absl::Span<const TensorView> inputs);
   absl::Status RunStep(size_t step);
+  absl::Status RunAndTime(size_t step);
   void HandOut(absl::Span<TensorView> outputs);
 
   std::shared_ptr<const Program> program_;
@@ -61,6 +77,9 @@ class Executor {
   bool bound_ = false;  // shapes_ and planner_ are those of dims_
   std::vector<size_t> slot_sizes_;
   std::vector<StepProfile> profile_;
+  std::vector<StepEvent> events_;
+  bool keep_events_ = false;
+  int runs_ = 0;  // that were profiled
 };
 
 }  // namespace strata::runtime

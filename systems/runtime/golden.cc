@@ -107,6 +107,7 @@ class Replay {
     RUNTIME_RETURN_IF_ERROR(executor.Run(one.inputs, absl::MakeSpan(outputs)));
     std::vector<int64_t> dims(signature.dims.size());
     RUNTIME_RETURN_IF_ERROR(BindInputs(signature, one.inputs, absl::MakeSpan(dims)));
+    report_.dims.emplace_back(signature.name, dims);
     shapes->insert(std::move(dims));
     ++report_.cases;
     for (size_t o = 0; o < outputs.size(); ++o) {

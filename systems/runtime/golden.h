@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,6 +23,8 @@ struct GoldenReport {
   // was made with, so that results were compared within ClassBound; `notes` say which.
   bool exact = true;
   std::vector<std::string> notes;
+  // Of every case, in their order: the entry point and its dims.
+  std::vector<std::pair<std::string, std::vector<int64_t>>> dims;
 };
 
 // kNotFound without a golden, kDataLoss where an output differs, kInvalidArgument where the golden is not well formed.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <numeric>
 #include <utility>
 
@@ -11,6 +10,9 @@
 
 namespace strata::runtime {
 namespace {
+
+// Placing is quadratic: many values are placed again less often.
+constexpr size_t kMostTries = 16, kPlacings = size_t{16} << 20;
 
 bool Overlap(const LiveRange& a, const LiveRange& b) { return a.first <= b.last && b.first <= a.last; }
 
@@ -20,6 +22,10 @@ MemoryPlanner::MemoryPlanner(std::vector<LiveRange> ranges) : ranges_(std::move(
   sizes_.resize(ranges_.size());
   order_.resize(ranges_.size());
   offsets_.resize(ranges_.size());
+  best_offsets_.resize(ranges_.size());
+  int steps = 0;
+  for (const LiveRange& range : ranges_) steps = std::max(steps, range.last + 1);
+  changes_.resize(static_cast<size_t>(steps) + 1);
   placed_.reserve(ranges_.size());
 }
 
@@ -35,10 +41,48 @@ bool MemoryPlanner::Plan(absl::Span<const size_t> sizes) {
     if (sizes_[a] != sizes_[b]) return sizes_[a] > sizes_[b];
     return ranges_[a].first != ranges_[b].first ? ranges_[a].first < ranges_[b].first : a < b;
   });
+  FindLowerBound();
+  PlaceAll();
+  size_t best = peak_bytes_;
+  const size_t tries = std::min(kMostTries, kPlacings / std::max<size_t>(1, order_.size() * order_.size()));
+  for (size_t i = 0; i < tries && best > lower_bound_bytes_; ++i) {
+    if (peak_bytes_ == best) best_offsets_ = offsets_;
+    TopFirst();
+    PlaceAll();
+    best = std::min(best, peak_bytes_);
+  }
+  if (peak_bytes_ > best) {
+    offsets_.swap(best_offsets_);
+    peak_bytes_ = best;
+  }
+  return true;
+}
+
+void MemoryPlanner::FindLowerBound() {
+  std::fill(changes_.begin(), changes_.end(), size_t{0});
+  for (size_t i = 0; i < ranges_.size(); ++i) {
+    changes_[static_cast<size_t>(ranges_[i].first)] += sizes_[i];
+    changes_[static_cast<size_t>(ranges_[i].last) + 1] -= sizes_[i];
+  }
+  size_t live = 0;
+  lower_bound_bytes_ = 0;
+  for (const size_t change : changes_) lower_bound_bytes_ = std::max(lower_bound_bytes_, live += change);
+}
+
+// What reaches the peak moves to the front of the order; the rest stays as it is.
+void MemoryPlanner::TopFirst() {
+  auto front = order_.begin();
+  for (auto at = order_.begin(); at != order_.end(); ++at) {
+    if (sizes_[*at] == 0 || offsets_[*at] + sizes_[*at] != peak_bytes_) continue;
+    std::rotate(front, at, at + 1);  // in place: std::stable_partition takes memory
+    ++front;
+  }
+}
+
+void MemoryPlanner::PlaceAll() {
   placed_.clear();
   peak_bytes_ = 0;
   for (const size_t value : order_) Place(value);
-  return true;
 }
 
 void MemoryPlanner::Place(size_t value) {
@@ -65,17 +109,6 @@ void MemoryPlanner::Place(size_t value) {
   const auto at = std::upper_bound(placed_.begin(), placed_.end(), offset,
                                    [&](size_t o, size_t other) { return o < offsets_[other]; });
   placed_.insert(at, value);
-}
-
-size_t MemoryPlanner::LowerBoundBytes() const {
-  std::map<int, int64_t> change;
-  for (size_t i = 0; i < ranges_.size(); ++i) {
-    change[ranges_[i].first] += static_cast<int64_t>(sizes_[i]);
-    change[ranges_[i].last + 1] -= static_cast<int64_t>(sizes_[i]);
-  }
-  int64_t live = 0, most = 0;
-  for (const auto& [step, delta] : change) most = std::max(most, live += delta);
-  return static_cast<size_t>(most);
 }
 
 }  // namespace strata::runtime

@@ -22,11 +22,11 @@ const void* PreparedWeights::Get(const OpDef& op, const TensorView& view) {
   return at->second.data();
 }
 
-absl::StatusOr<Program> Program::Create(EntryPlan plan, const SafeTensors& weights, size_t max_arena_bytes,
+absl::StatusOr<Program> Program::Create(EntryPlan plan, const SafeTensors& weights, const ProgramOptions& options,
                                         PreparedWeights& prepared) {
   Program program;
   program.plan_ = std::move(plan);
-  program.max_arena_bytes_ = max_arena_bytes;
+  program.options_ = options;
   for (const Value& value : program.plan_.values) {
     const bool is_weight = value.kind == Value::Kind::kWeight;
     program.weight_data_.push_back(is_weight ? weights.entries()[static_cast<size_t>(value.source)].view.data
@@ -35,32 +35,6 @@ absl::StatusOr<Program> Program::Create(EntryPlan plan, const SafeTensors& weigh
   program.FindSlots();
   RUNTIME_RETURN_IF_ERROR(program.CheckPoints(prepared));
   return program;
-}
-
-int Program::AddSlot(LiveRange range) {
-  ranges_.push_back(range);
-  return static_cast<int>(ranges_.size()) - 1;
-}
-
-void Program::FindSlots() {
-  const int end = static_cast<int>(plan_.steps.size());  // outputs live past the last step
-  slots_.assign(plan_.values.size(), -1);
-  for (int s = 0; s < end; ++s) {
-    const Step& step = plan_.steps[static_cast<size_t>(s)];
-    if (step.op == nullptr) continue;  // a view reads nothing
-    for (const int v : step.outputs) slots_[static_cast<size_t>(v)] = AddSlot({s, s});
-    ForEachInput(step, [&](int v) {
-      const int slot = slots_[static_cast<size_t>(plan_.values[static_cast<size_t>(v)].root)];
-      if (slot >= 0) ranges_[static_cast<size_t>(slot)].last = s;
-    });
-  }
-  for (const int v : plan_.outputs) {
-    const Value& value = plan_.values[static_cast<size_t>(v)];
-    const int slot = slots_[static_cast<size_t>(value.root)];
-    if (slot >= 0) ranges_[static_cast<size_t>(slot)].last = end;
-    // Inputs are the caller's and weights are the bundle's; a strided view is no tensor to hand out.
-    copy_slots_.push_back(slot < 0 || value.partial ? AddSlot({end, end}) : -1);
-  }
 }
 
 void Program::SlotSizes(const Shapes& shapes, absl::Span<size_t> sizes) const {
@@ -101,9 +75,9 @@ absl::Status Program::CheckMemory(absl::Span<const int64_t> dims, const Shapes& 
   if (!planner.Plan(sizes))
     return Invalid("the memory at ", DimsText(plan_.signature, dims), " does not fit in 63 bits");
   largest_arena_bytes_ = planner.peak_bytes();
-  if (largest_arena_bytes_ > max_arena_bytes_) {
+  if (largest_arena_bytes_ > options_.max_arena_bytes) {
     return Invalid("a run at ", DimsText(plan_.signature, dims), " would take ", BytesText(largest_arena_bytes_),
-                   ", wanted at most ", BytesText(max_arena_bytes_));
+                   ", wanted at most ", BytesText(options_.max_arena_bytes));
   }
   return CheckKernels(shapes);
 }
@@ -124,9 +98,9 @@ absl::Status Program::CheckKernels(const Shapes& shapes) {
     numerics_classes_.emplace(row->numerics);
     if (row->workspace_bytes == nullptr) continue;
     const size_t bytes = row->workspace_bytes(call, 1);
-    if (bytes <= max_arena_bytes_) continue;
+    if (bytes <= options_.max_arena_bytes) continue;
     return Invalid(StepLabel(plan_, s), " would take ", BytesText(bytes), " of working memory, wanted at most ",
-                   BytesText(max_arena_bytes_));
+                   BytesText(options_.max_arena_bytes));
   }
   return absl::OkStatus();
 }

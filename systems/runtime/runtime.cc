@@ -46,7 +46,7 @@ absl::StatusOr<std::vector<Tensor>> Model::Run(std::string_view entry_point, abs
   const Signature& signature = program->signature();
   std::unique_ptr<Executor>& executor = executors_[signature.name];
   if (executor == nullptr) executor = std::make_unique<Executor>(std::move(program), *parallel_);
-  if (profile_ && executor->profile().empty()) executor->EnableProfile();
+  if (profile_ && executor->profile().empty()) executor->EnableProfile(keep_events_);
   BatchIo io(signature);
   RUNTIME_RETURN_IF_ERROR(io.Combine({inputs}));
   std::vector<TensorView> outputs(signature.outputs.size());

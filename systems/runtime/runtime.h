@@ -62,8 +62,9 @@ class Model {
   // Inputs in the signature's order. An absent offsets input (TensorView{}) stands for one sequence.
   absl::StatusOr<std::vector<Tensor>> Run(std::string_view entry_point, absl::Span<const TensorView> inputs);
 
-  // Counts and times every step of every run from now on.
-  void EnableProfile() { profile_ = true; }
+  // Counts and times every step of every run from now on; profile.h makes a table of it, and a trace if events are
+  // kept.
+  void EnableProfile(bool keep_events = false) { profile_ = true, keep_events_ = keep_events; }
   // Of an entry point that has run; else nullptr.
   const Executor* executor(std::string_view entry_point) const;
 
@@ -76,7 +77,7 @@ class Model {
   std::shared_ptr<const Bundle> bundle_;
   GoldenReport golden_;
   Parallel* parallel_;
-  bool profile_ = false;
+  bool profile_ = false, keep_events_ = false;
   std::map<std::string, std::unique_ptr<Executor>> executors_;  // made when first used
 };
 

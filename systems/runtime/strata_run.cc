@@ -1,9 +1,7 @@
 // strata-run: one bundle, run without a server.
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
 #include <iostream>
-#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -12,17 +10,23 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "kernels/base/thread_pool.h"
-#include "systems/formats/npy.h"
 #include "systems/formats/text.h"
 #include "systems/runtime/json_tensors.h"
+#include "systems/runtime/profile.h"
 #include "systems/runtime/runtime.h"
+#include "systems/runtime/tensor_files.h"
 #include "systems/runtime/tuning.h"
 
 ABSL_FLAG(std::string, entry, "", "the entry point; empty: the bundle's default one");
-ABSL_FLAG(std::string, input, "", "inputs from a .safetensors file, or the one input from a .npy file");
-ABSL_FLAG(std::string, output, "", "writes the outputs to this .safetensors file");
+ABSL_FLAG(std::string, input, "",
+          "inputs from FILE: .safetensors, .json, .npy (the one input), or NAME=A.npy,NAME=B.npy");
+ABSL_FLAG(std::string, output, "", "outputs to FILE: .safetensors, .npy (the one output), or NAME=A.npy,NAME=B.npy");
 ABSL_FLAG(bool, golden, false, "only load the bundle and replay its golden");
-ABSL_FLAG(bool, profile, false, "print what each operator took, on standard error");
+ABSL_FLAG(bool, memory, false, "only load the bundle, and print what its golden's cases and its largest dims take");
+ABSL_FLAG(bool, profile, false, "print what each operator and all memory took, on standard error");
+ABSL_FLAG(std::string, trace, "", "write every step to FILE, as a Chrome trace (for Perfetto, too)");
+ABSL_FLAG(int32_t, repeat, 1, "runs each request so often, for --profile and --trace; answers once");
+ABSL_FLAG(bool, in_place, true, "write results over inputs that nobody needs, where that changes no bit");
 ABSL_FLAG(int32_t, threads, 0, "threads that compute; 0: one for each processor");
 ABSL_FLAG(int32_t, max_arena_mib, 4096, "most memory of one run at the bundle's largest dims");
 
@@ -37,8 +41,10 @@ constexpr char kHelp[] = R"(runs a model bundle.
 
   strata-run BUNDLE < requests.jsonl           one JSON request a line: {"inputs": {"x": [[1, 2]]}}
   strata-run BUNDLE --input x.safetensors --output y.safetensors
+  strata-run BUNDLE --input ids=a.npy,mask=b.npy --output y.npy
   strata-run BUNDLE --golden                   replays the golden and says whether every bit is equal
-  strata-run BUNDLE --profile < requests.jsonl
+  strata-run BUNDLE --memory                   what runs take, beside the least that any placement would
+  strata-run BUNDLE --profile --trace steps.json < requests.jsonl
 
 The golden is replayed before anything else, and a bundle that fails is refused. Exit codes: 0 fine, 1 the bundle or an
 input is refused, 2 the command line is wrong.)";
@@ -48,53 +54,16 @@ int Fail(const absl::Status& status) {
   return kRefused;
 }
 
-bool EndsWith(const std::string& text, std::string_view end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-absl::StatusOr<ParsedInputs> ReadInputFile(const std::string& path, const Signature& signature) {
-  RUNTIME_ASSIGN_OR_RETURN(const MappedFile file, MapFile(path, size_t{64} << 30));
-  ParsedInputs inputs;
-  inputs.views.resize(signature.inputs.size());
-  const auto add = [&](size_t at, const TensorView& view) {
-    inputs.tensors.push_back(Tensor::CopyOf(view));  // aligned, whatever the file's layout
-    inputs.views[at] = inputs.tensors.back().view();
-  };
-  if (EndsWith(path, ".npy")) {
-    if (signature.inputs.size() != 1) return Invalid("a .npy file is one input, wanted ", signature.inputs.size());
-    RUNTIME_ASSIGN_OR_RETURN(const TensorView view, ParseNpy(file.bytes()));
-    add(0, view);
-    return inputs;
-  }
-  RUNTIME_ASSIGN_OR_RETURN(const SafeTensors tensors, SafeTensors::Parse(file.bytes()));
-  for (const SafeTensors::Entry& entry : tensors.entries()) {
-    const int at = signature.FindInput(entry.name);
-    if (at < 0) return Invalid("entry point ", Quote(signature.name), " has no input ", Quote(entry.name));
-    add(static_cast<size_t>(at), entry.view);
-  }
-  return inputs;
-}
-
-absl::Status WriteOutputs(const Signature& signature, const std::vector<Tensor>& outputs) {
-  const std::string path = absl::GetFlag(FLAGS_output);
-  if (path.empty()) {
-    std::cout << OutputsJson(signature, outputs) << std::endl;
-    return absl::OkStatus();
-  }
-  std::vector<NamedTensor> named;
-  for (size_t o = 0; o < outputs.size(); ++o) named.push_back({signature.outputs[o].name, outputs[o].view()});
-  const std::string bytes = WriteSafeTensors(named);
-  std::ofstream file(path, std::ios::binary);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (!file) return Invalid("could not write ", Quote(path));
-  return absl::OkStatus();
-}
-
 absl::Status RunOnce(Model& model, const Signature& signature, const absl::StatusOr<ParsedInputs>& inputs) {
   if (!inputs.ok()) return inputs.status();
-  RUNTIME_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, model.Run(signature.name, inputs->views));
-  return WriteOutputs(signature, outputs);
+  RUNTIME_ASSIGN_OR_RETURN(std::vector<Tensor> outputs, model.Run(signature.name, inputs->views));
+  for (int i = 1; i < absl::GetFlag(FLAGS_repeat); ++i) {
+    RUNTIME_ASSIGN_OR_RETURN(outputs, model.Run(signature.name, inputs->views));
+  }
+  const std::string files = absl::GetFlag(FLAGS_output);
+  if (!files.empty()) return WriteOutputFiles(files, signature, outputs);
+  std::cout << OutputsJson(signature, outputs) << std::endl;
+  return absl::OkStatus();
 }
 
 // Every line is a request; the first that is refused ends the run, with its number.
@@ -108,42 +77,65 @@ absl::Status RunLines(Model& model, const Signature& signature) {
   return absl::OkStatus();
 }
 
-// What each operator took, the most first.
-void PrintProfile(const Model& model, const Signature& signature) {
+// What was asked for beside the answers.
+absl::Status Report(const Model& model, const Signature& signature) {
   const Executor* executor = model.executor(signature.name);
-  if (executor == nullptr) return;
-  std::map<std::string, StepProfile> by_op;
-  int64_t total = 0;
-  for (size_t s = 0; s < executor->profile().size(); ++s) {
-    const Step& step = executor->program().plan().steps[s];
-    if (step.op == nullptr) continue;
-    StepProfile& sum = by_op[std::string(step.op->schema->name)];
-    sum.calls += executor->profile()[s].calls;
-    sum.nanoseconds += executor->profile()[s].nanoseconds;
-    total += executor->profile()[s].nanoseconds;
+  if (executor == nullptr) return absl::OkStatus();  // nothing ran
+  if (absl::GetFlag(FLAGS_profile)) {
+    RUNTIME_ASSIGN_OR_RETURN(const std::string memory, MemoryText(executor->program(), executor->dims()));
+    std::cerr << ProfileTable(*executor) << memory << "\n";
   }
-  std::vector<std::pair<std::string, StepProfile>> rows(by_op.begin(), by_op.end());
-  std::sort(rows.begin(), rows.end(),
-            [](const auto& a, const auto& b) { return a.second.nanoseconds > b.second.nanoseconds; });
-  std::fprintf(stderr, "%-24s %10s %14s %12s %8s\n", "operator", "calls", "total us", "us a call", "share");
-  for (const auto& [name, sum] : rows) {
-    const double us = static_cast<double>(sum.nanoseconds) / 1000;
-    std::fprintf(stderr, "%-24s %10lld %14.1f %12.2f %7.1f%%\n", name.c_str(), static_cast<long long>(sum.calls), us,
-                 us / static_cast<double>(std::max<int64_t>(sum.calls, 1)),
-                 100.0 * static_cast<double>(sum.nanoseconds) / static_cast<double>(std::max<int64_t>(total, 1)));
+  const std::string path = absl::GetFlag(FLAGS_trace);
+  if (path.empty()) return absl::OkStatus();
+  std::ofstream file(path, std::ios::binary);
+  file << TraceJson(*executor);
+  file.close();
+  return file ? absl::OkStatus() : Invalid("could not write ", Quote(path));
+}
+
+absl::Status PrintMemory(const Model& model) {
+  for (const auto& [entry, dims] : model.golden().dims) {
+    RUNTIME_ASSIGN_OR_RETURN(const std::string text, MemoryText(*model.bundle().program(entry), dims));
+    std::cout << text << "\n";
   }
+  for (const Program& program : model.bundle().programs()) {
+    std::vector<int64_t> most;
+    for (const Dim& dim : program.signature().dims) most.push_back(dim.max);
+    RUNTIME_ASSIGN_OR_RETURN(const std::string text, MemoryText(program, most));
+    std::cout << text << "\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Model> LoadModel(const std::string& path, Parallel& parallel) {
+  LoadOptions options;
+  options.max_arena_bytes = static_cast<size_t>(absl::GetFlag(FLAGS_max_arena_mib)) << 20;
+  options.in_place = absl::GetFlag(FLAGS_in_place);
+  return Model::Load(path, options, parallel);
+}
+
+absl::Status Run(Model& model) {
+  const Signature* signature = model.signature(absl::GetFlag(FLAGS_entry));
+  if (signature == nullptr) {
+    return absl::NotFoundError(Cat("there is no entry point ", Quote(absl::GetFlag(FLAGS_entry))));
+  }
+  const bool trace = !absl::GetFlag(FLAGS_trace).empty();
+  if (absl::GetFlag(FLAGS_profile) || trace) model.EnableProfile(trace);
+  const std::string input = absl::GetFlag(FLAGS_input);
+  const absl::Status status =
+      input.empty() ? RunLines(model, *signature) : RunOnce(model, *signature, ReadInputFiles(input, *signature));
+  const absl::Status reported = Report(model, *signature);
+  return status.ok() ? reported : status;
 }
 
 int Main(const std::string& path) {
-  const int wanted = absl::GetFlag(FLAGS_threads), arena = absl::GetFlag(FLAGS_max_arena_mib);
-  if (wanted < 0 || wanted > 1024 || arena < 1) {
-    std::cerr << "strata-run: --threads is 0 to 1024, --max_arena_mib at least 1\n";
+  const int wanted = absl::GetFlag(FLAGS_threads);
+  if (wanted < 0 || wanted > 1024 || absl::GetFlag(FLAGS_max_arena_mib) < 1 || absl::GetFlag(FLAGS_repeat) < 1) {
+    std::cerr << "strata-run: --threads is 0 to 1024, --max_arena_mib and --repeat at least 1\n";
     return kUsage;
   }
   ThreadPool pool(wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
-  LoadOptions options;
-  options.max_arena_bytes = static_cast<size_t>(arena) << 20;
-  absl::StatusOr<Model> model = Model::Load(path, options, pool);
+  absl::StatusOr<Model> model = LoadModel(path, pool);
   if (!model.ok()) return Fail(model.status());
   for (const std::string& note : model->golden().notes) std::cerr << "strata-run: " << note << "\n";
   if (absl::GetFlag(FLAGS_golden)) {
@@ -151,15 +143,7 @@ int Main(const std::string& path) {
               << (model->golden().exact ? "bit-identical" : "within the dtype's bound") << "\n";
     return 0;
   }
-  const Signature* signature = model->signature(absl::GetFlag(FLAGS_entry));
-  if (signature == nullptr) {
-    return Fail(absl::NotFoundError(Cat("there is no entry point ", Quote(absl::GetFlag(FLAGS_entry)))));
-  }
-  if (absl::GetFlag(FLAGS_profile)) model->EnableProfile();
-  const std::string input = absl::GetFlag(FLAGS_input);
-  const absl::Status status =
-      input.empty() ? RunLines(*model, *signature) : RunOnce(*model, *signature, ReadInputFile(input, *signature));
-  if (absl::GetFlag(FLAGS_profile)) PrintProfile(*model, *signature);
+  const absl::Status status = absl::GetFlag(FLAGS_memory) ? PrintMemory(*model) : Run(*model);
   return status.ok() ? 0 : Fail(status);
 }
 

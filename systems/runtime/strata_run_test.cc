@@ -9,6 +9,10 @@
 #include <fstream>
 #include <iterator>
 
+#include "systems/formats/file.h"
+#include "systems/formats/json.h"
+#include "systems/formats/npy.h"
+#include "systems/formats/text.h"
 #include "systems/runtime/json_tensors.h"
 #include "systems/runtime/testing.h"
 
@@ -102,11 +106,61 @@ TEST(StrataRunTest, SaysWhatIsWrong) {
   EXPECT_THAT(StrataRun("--help").text, HasSubstr("strata-run BUNDLE < requests.jsonl"));
 }
 
-TEST(StrataRunTest, PrintsATableOfOperators) {
-  const Result result = StrataRun(RaggedBundle().Write() + " --profile", R"({"inputs": {"ids": [1, 2, 3]}})");
+TEST(StrataRunTest, ReadsAndWritesNpyFilesByName) {
+  const std::string folder = RaggedBundle().Write();
+  const auto path = [&](const char* name) { return folder + "/" + name; };
+  TensorBag bag;
+  const auto write = [&](const char* name, const TensorView& view) {
+    const auto bytes = WriteNpy(view);
+    ASSERT_TRUE(bytes.ok());
+    std::ofstream(path(name), std::ios::binary).write(bytes->data(), static_cast<std::streamsize>(bytes->size()));
+  };
+  write("ids.npy", bag.Ints("ids", {3}, {1, 2, 3}));
+  write("ends.npy", bag.Ints("ends", {2}, {0, 3}));
+  const Result result = StrataRun(Cat(folder, " --input ids=", path("ids.npy"), ",cu_seqlens=", path("ends.npy"),
+                                      " --output vectors=", path("v.npy"), ",tokens=", path("t.npy")));
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_EQ(result.text, "");
+  const auto file = MapFile(path("t.npy"), 1 << 20);
+  ASSERT_TRUE(file.ok());
+  const auto tokens = ParseNpy(file->bytes());
+  ASSERT_TRUE(tokens.ok()) << tokens.status();
+  EXPECT_EQ(ShapeText(*tokens), "[3, 1, 3]");
+  EXPECT_THAT(StrataRun(folder + " --input " + path("ids.npy")).text, HasSubstr("is one input, wanted 2"));
+  EXPECT_THAT(StrataRun(folder + " --input other=" + path("ids.npy")).text, HasSubstr("has no input \"other\""));
+  const std::string both = Cat("ids=", path("ids.npy"), ",ids=", path("ids.npy"));
+  EXPECT_THAT(StrataRun(folder + " --input " + both).text, HasSubstr("the input \"ids\" is there twice"));
+  EXPECT_THAT(StrataRun(folder + " --input " + path("none.npy")).text, HasSubstr("none.npy"));
+  std::ofstream(path("request.json")) << R"({"inputs": {"ids": [1, 2, 3]}})";
+  const Result one = StrataRun(folder + " --input " + path("request.json") + " --output " + path("v.npy"));
+  EXPECT_THAT(one.text, HasSubstr("a .npy file is one output, there are 2"));
+}
+
+TEST(StrataRunTest, PrintsATableOfOperatorsAndWritesATrace) {
+  const std::string folder = RaggedBundle().Write();
+  const Result result = StrataRun(folder + " --profile --repeat 3 --trace " + folder + "/trace.json",
+                                  R"({"inputs": {"ids": [1, 2, 3]}})");
   EXPECT_EQ(result.code, 0);
-  for (const char* op : {"embedding", "linear", "segment_pool", "l2_normalize"})
-    EXPECT_THAT(result.text, HasSubstr(op));
+  for (const char* text :
+       {"embedding", "linear", "segment_pool", "l2_normalize", "memory: embed at B = 1, N = 3: a peak"})
+    EXPECT_THAT(result.text, HasSubstr(text));
+  std::ifstream file(folder + "/trace.json");
+  const std::string trace(std::istreambuf_iterator<char>(file), {});
+  EXPECT_TRUE(JsonDocument::Parse(trace, 8).ok()) << trace;
+  EXPECT_THAT(trace, HasSubstr("\"run\": 2"));
+  EXPECT_EQ(StrataRun(folder + " --repeat 0").code, 2);
+  EXPECT_THAT(StrataRun(folder + " --trace /none/trace.json", R"({"inputs": {"ids": [1]}})").text,
+              HasSubstr("could not write"));
+}
+
+TEST(StrataRunTest, SaysWhatMemoryRunsTake) {
+  const std::string folder = RaggedBundle().Write();
+  const Result result = StrataRun(folder + " --memory");
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.text, HasSubstr("memory: embed at B = 2, N = 5: a peak of "));
+  EXPECT_THAT(result.text, HasSubstr("memory: embed at B = 32, N = 256: a peak of "));
+  EXPECT_THAT(result.text, HasSubstr("1 of 6 steps in place"));
+  EXPECT_THAT(StrataRun(folder + " --memory --noin_place").text, HasSubstr("0 of 6 steps in place"));
 }
 
 TEST(JsonTensorsTest, KeepsEveryBitBothWays) {
