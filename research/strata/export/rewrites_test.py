@@ -124,10 +124,20 @@ CASES = {
         lambda x, y: (lambda s: (F.silu(F.group_norm(s, 2)), s))(x.unflatten(2, (2, 3)) + y.unflatten(2, (2, 3))),
         ["add_group_norm", "reshape", "reshape"],
     ),
+    "a weight in another shape": (
+        ["constant_views"],
+        lambda x, y: F.conv1d(x, weight(4, 4, 3)),
+        ["reshape", "convolution", "reshape"],
+    ),
     "the same twice": (
         ["common_steps"],
         lambda x, y: x.softmax(-1) + x.softmax(-1) * 2,
         ["softmax", "pointwise", "pointwise"],
+    ),
+    "times one, less nothing": (
+        ["pointwise_chains", "identities"],
+        lambda x, y: (x.neg().neg() * 1.0 - 0.0).softmax(-1) + (y.double().float() / 1.0).softmax(-1),
+        ["softmax", "softmax", "pointwise"],
     ),
     "turned and turned back": (
         ["views"],
@@ -171,6 +181,12 @@ NEAR_MISSES = {
     "a weight that others read": (["merged_linear"], lambda x, y: look(layer(x), layer(x), layer(y))),
     "readers that want whole rows": (["merged_linear"], lambda x, y: layer(x).softmax(-1) * layer(x, seed=2)),
     "layers that the model gives": (["merged_linear"], lambda x, y: (layer(x), layer(x, seed=2))),
+    "plus nothing, which makes 0 of -0": (["identities"], lambda x, y: (x + 0.0) * (y - -0.0)),
+    "there and back with loss": (["identities"], lambda x, y: x.bfloat16().float() + y.int().float()),
+    "a weight that is read in two shapes": (
+        ["constant_views"],
+        lambda x, y: F.conv1d(x, weight(4, 4, 3)) + (weight(4, 4, 3) * y.sum()).sum(0)[:, :1],
+    ),
     "the same of others": (["common_steps"], lambda x, y: x.softmax(-1) + y.softmax(-1)),
     "other attributes": (["common_steps"], lambda x, y: F.group_norm(x, 2) + F.group_norm(x, 4)),
     "turned twice": (["views"], lambda x, y: x.transpose(1, 2).contiguous().softmax(-1)),

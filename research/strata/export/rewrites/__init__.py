@@ -11,12 +11,17 @@ from . import (
     add_norm,
     broadcast_operands,
     common_steps,
+    constant_views,
+    fold_batch_norm,
     gates,
+    gelu_tanh,
+    identities,
     linear_bias,
     masks,
     merged_linear,
     pointwise_chains,
     residuals,
+    rms_norm,
     row_shapes,
     views,
 )
@@ -24,9 +29,13 @@ from . import (
 RULES = [
     common_steps,
     views,
+    constant_views,
     masks,
     row_shapes,
     broadcast_operands,
+    identities,
+    rms_norm,
+    fold_batch_norm,
     linear_bias,
     # batch_norm's residual comes ahead of its activation, linear's behind it.
     activations,
@@ -37,6 +46,9 @@ RULES = [
     merged_linear,
     views,
     pointwise_chains,
+    identities,
+    gelu_tanh,
+    activations,
 ]
 
 
