@@ -1,4 +1,4 @@
-"""strata export MODULE:FUNCTION [-o DIR]"""
+"""strata export MODULE:FUNCTION [-o DIR], strata export model.onnx"""
 
 import importlib
 import os
@@ -7,24 +7,30 @@ import sys
 _DESCRIPTION = """Exports a model to a bundle, the folder that `strata serve` runs.
 
 MODULE:FUNCTION names a Python function without arguments that returns a strata.export.Exportable: the model, example
-inputs, and which dims are dynamic. MODULE may be a module on the path or in this folder, or a file (model.py)."""
+inputs, and which dims are dynamic. MODULE may be a module on the path or in this folder, or a file (model.py).
+
+FILE is a model.onnx: --dim gives its open dims a range or a size, --example has the inputs to compare with (otherwise
+random numbers, and zeros and ones where it wants integers)."""
 
 _EPILOG = """examples:
   strata export strata.models.digits:exportable
   strata export strata.models.bert:exportable -o bundles/minilm
   strata export my_model.py:exportable --name ranker
   strata export my_model.py:exportable --quantize int8
+  strata export model.onnx --dim batch=1..64 --dim sequence=1..512 --example inputs.safetensors
   strata export my_model.py:exportable --explain --rewrites=-gates"""
 
 
 def add(commands):
     parser = commands.add_parser("export", help="a model to a bundle", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("source", metavar="MODULE:FUNCTION", help="what makes the model")
+    parser.add_argument("source", metavar="MODULE:FUNCTION | FILE", help="what makes the model, or a model.onnx")
     parser.add_argument("-o", "--output", metavar="DIR", help="the bundle's folder (NAME.bundle)")
     parser.add_argument("--name", help="what the service calls the model, instead of the Exportable's own name")
     parser.add_argument(
         "--rewrites", metavar="NAMES", default="", help="rules to switch on or off: views,-gates; none; fast (all)"
     )
+    parser.add_argument("--dim", action="append", metavar="NAME=LOW..HIGH", help="of a FILE: a dim's range or size")
+    parser.add_argument("--example", metavar="FILE", help="of a FILE: inputs, a .safetensors")
     parser.add_argument("--quantize", choices=("int8", "bf16"), help="in fewer bits; says how far that is from float32")
     parser.add_argument("--explain", action="store_true", help="show what each rewrite did to the plan")
     parser.set_defaults(call=run)
@@ -55,7 +61,15 @@ def _load(source):
     return getattr(loaded, function)
 
 
-def run(args):
+def _made(args):
+    """The Exportable that the source stands for."""
+    from . import _files
+
+    if args.source.endswith(_files.ENDINGS):
+        print(f"reading {args.source}", flush=True)
+        return _files.exportable(args)
+    if args.dim or args.example:
+        raise ValueError("--dim and --example are for models from files")
     make = _load(args.source)
     from strata import export
 
@@ -63,6 +77,13 @@ def run(args):
     made = make()
     if not isinstance(made, export.Exportable):
         raise ValueError(f"{args.source} returned a {type(made).__name__}, wanted a strata.export.Exportable")
+    return made
+
+
+def run(args):
+    made = _made(args)
+    from strata import export
+
     if args.name:
         made.name = args.name
     path = args.output or f"{made.name}.bundle"

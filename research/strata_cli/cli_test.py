@@ -102,7 +102,25 @@ def test_export_quantises(folder, tmp_path):
     refused(run("export", "model:exportable", "--quantize", "int3", cwd=folder), "invalid choice: 'int3'", code=2)
 
 
+def test_export_takes_onnx(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    infos = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", 4]) for name in "xy"]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "g", infos[:1], infos[1:])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)]), tmp_path / "a b.onnx")
+    save_file({"x": torch.randn(3, 4)}, tmp_path / "x.safetensors")
+    got = run("export", "a b.onnx", "--dim", "batch=1..9", "--example", "x.safetensors", cwd=tmp_path)
+    assert got.returncode == 0, got.stderr
+    plan = strata.runtime.load(tmp_path / "a_b.bundle")
+    assert plan.entry["dims"] == {"Batch": [1, 9]}
+    assert torch.equal(plan(x=torch.tensor([[-1.0, 0, 1, 2]]))["y"], torch.tensor([[0.0, 0, 1, 2]]))
+    refused(run("export", "a b.onnx", "--dim", "batch", cwd=tmp_path), "is not like batch=1..64")
+    refused(run("export", "a b.onnx", "--dim", "batch=5..2", cwd=tmp_path), "the smallest is 5")
+    refused(run("export", "a b.onnx", "--dim", "length=5", cwd=tmp_path), "no dim 'length'; it has batch")
+    refused(run("export", "none.onnx", cwd=tmp_path), "No such file")
+
+
 def test_export_says_what_is_wrong(folder):
+    refused(run("export", "model:exportable", "--dim", "a=1", cwd=folder), "are for models from files")
     refused(run("export", "model", cwd=folder), "no MODULE:FUNCTION")
     refused(run("export", "nowhere:f", cwd=folder), "there is no module nowhere")
     refused(run("export", "nowhere.py:f", cwd=folder), "there is no file nowhere.py")

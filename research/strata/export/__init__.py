@@ -20,8 +20,9 @@ from ._entries import Entry, Options, make
 from ._errors import ExportError
 from ._plan import Constants
 from ._report import Report, report
+from .onnx import from_onnx
 
-__all__ = ["Entry", "Exportable", "ExportError", "Report", "export"]
+__all__ = ["Entry", "Exportable", "ExportError", "Report", "export", "from_onnx"]
 
 
 @dataclasses.dataclass

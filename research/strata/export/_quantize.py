@@ -96,8 +96,8 @@ def as_bfloat16(entry):
 
 
 def accuracy(got, want):
-    """{"largest", "mean", "cosine", "magnitude"}: the differences between two tensors of floats, the cosine of the angle
-    between them, and the largest magnitude of the second."""
+    """{"largest", "mean", "cosine", "magnitude"}: the differences between two tensors of floats, the cosine of the
+    angle between them, and the largest magnitude of the second."""
     if got.numel() == 0:
         return {"largest": 0.0, "mean": 0.0, "cosine": 1.0, "magnitude": 0.0}
     got, want = got.double().flatten(), want.double().flatten()
