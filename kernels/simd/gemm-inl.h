@@ -72,14 +72,15 @@ struct Partial {
 };
 
 // One product: what its parts share.
-template <class F, class TA, class B, class Epilogue>
+template <class F, class A, class B, class Epilogue>
 struct GemmJob {
+  using TA = typename A::Element;
   using TB = typename B::Element;
   static constexpr size_t kPanel = kPanelBytes / sizeof(F), kLine = 64;
 
   GemmPlan plan;
   GemmShape shape;
-  Matrix<TA> a;
+  A a;
   B b;
   const F* packed;  // or nullptr
   Partial<F> partial;
@@ -147,6 +148,7 @@ struct GemmJob {
   }
   // The group's last tiles ask for the next group, a row or a line's width of columns each.
   Ahead AheadOfA(const Turn& turn, size_t tile) const {
+    if constexpr (!std::is_same_v<A, Matrix<TA>>) return {};
     const size_t group = turn.group + turn.rows, rows = std::min(turn.next_rows, plan.group_rows);
     const size_t tiles = (turn.rows + TallestTile(plan.tile_rows) - 1) / TallestTile(plan.tile_rows);
     const bool turned = a.row_stride == 1;
@@ -159,6 +161,17 @@ struct GemmJob {
     return {source + (at - all) * a.row_stride * sizeof(TA), a.column_stride * sizeof(TA), 0};
   }
 
+  // `rows` rows of A from `row` on, no more than a panel's width.
+  template <size_t kWidth>
+  HWY_INLINE void PackTile(size_t row, size_t rows, size_t first, size_t steps, F* out) const {
+    if constexpr (!std::is_same_v<A, Matrix<TA>>) {
+      a.template Pack<kWidth>(row, rows, first, steps, out);
+    } else {
+      PackPanel<kWidth>(a.data + row * a.row_stride + first * a.column_stride, a.row_stride, a.column_stride, rows,
+                        steps, out);
+    }
+  }
+
   void PackRows(size_t group, size_t rows, size_t first, size_t steps, F* out) const {
     const TA* const source = a.data + group * a.row_stride + first * a.column_stride;
     size_t done = 0;
@@ -167,8 +180,7 @@ struct GemmJob {
       PackStraight<kTileRows>(source, a.column_stride, done / kTileRows, steps, out);
     }
     ForEachTile(rows - done, plan.tile_rows, [&](auto tile, size_t r) HWY_ATTR {
-      PackPanel<tile()>(source + (done + r) * a.row_stride, a.row_stride, a.column_stride, tile(), steps,
-                        out + (done + r) * steps);
+      PackTile<tile()>(group + done + r, tile(), first, steps, out + (done + r) * steps);
     });
   }
 
@@ -227,7 +239,7 @@ struct GemmJob {
     F* const row_space = reinterpret_cast<F*>(workspace);
     F* const piece_space = reinterpret_cast<F*>(workspace + plan.a_bytes);
     const F* const zero = nullptr;
-    PackPanel<kRows>(a.data, a.row_stride, a.column_stride, shape.m, shape.k, row_space);
+    PackTile<kRows>(0, shape.m, 0, shape.k, row_space);
     for (size_t p = panels * part / plan.column_parts; p < last_panel; ++p) {
       const size_t columns = Columns(p);
       HWY_ALIGN F sums[kRows * kPanel];
@@ -260,8 +272,7 @@ struct GemmJob {
     const size_t last_column = std::min(shape.n, panels.last * kPanel);
     F* const row_space = reinterpret_cast<F*>(workspace);
     for (size_t r = rows.first; r < rows.last; r += kPanel) {
-      PackPanel<kPanel>(a.data + r * a.row_stride, a.row_stride, a.column_stride, std::min(kPanel, rows.last - r),
-                        shape.k, row_space + (r - rows.first) * shape.k);
+      PackTile<kPanel>(r, std::min(kPanel, rows.last - r), 0, shape.k, row_space + (r - rows.first) * shape.k);
     }
     for (size_t column = panels.first * kPanel; column < last_column; column += kNarrowOuts) {
       const size_t columns = std::min(kNarrowOuts, last_column - column);
@@ -288,25 +299,25 @@ struct GemmJob {
   }
 };
 
-// A is m x k and B k x n, each with one stride of 1 where it is to be fast. B may also be something that packs itself
-// (WindowMatrix of windows-inl.h). `packed`: B from PackB, or nullptr.
+// A is m x k and B k x n, each with one stride of 1 where it is to be fast. Either may also be something that packs
+// itself (WindowMatrix of windows-inl.h). `packed`: B from PackB, or nullptr.
 // `partial`: where sums may wait, memory of F in the output's place; or nullptr, for memory from the workspace.
 // `more`: B is unpacked, and k goes on from the sums that are in `partial`, as many whole blocks as came before.
 // REQUIRES: context.workspace has PlanGemm(shape, sizeof(F), {packed != nullptr, partial != nullptr, blocks},
 // threads).bytes() bytes.
-template <class F, class TA, class B, class Epilogue>
-void Gemm(const OpContext& context, GemmShape shape, Matrix<TA> a, B b, const F* packed, F* partial,
-          const Epilogue& epilogue, bool more = false, GemmBlocks blocks = {}) {
+template <class F, class A, class B, class Epilogue>
+void Gemm(const OpContext& context, GemmShape shape, A a, B b, const F* packed, F* partial, const Epilogue& epilogue,
+          bool more = false, GemmBlocks blocks = {}) {
   if (shape.m == 0 || shape.n == 0) return;
   const GemmOptions options{.packed = packed != nullptr, .in_place = partial != nullptr, .blocks = blocks};
-  const GemmJob<F, TA, B, Epilogue> job{PlanGemm(shape, sizeof(F), options, context.parallel->num_threads()),
-                                        shape,
-                                        a,
-                                        b,
-                                        packed,
-                                        {partial, shape.n},
-                                        more,
-                                        epilogue};
+  const GemmJob<F, A, B, Epilogue> job{PlanGemm(shape, sizeof(F), options, context.parallel->num_threads()),
+                                       shape,
+                                       a,
+                                       b,
+                                       packed,
+                                       {partial, shape.n},
+                                       more,
+                                       epilogue};
   const auto run = [&](int part) {
     job.Run(static_cast<size_t>(part), context.workspace + static_cast<size_t>(part) * job.plan.part_bytes);
   };

@@ -130,15 +130,20 @@ HWY_NOINLINE void GemmTile(const F* a, const F* b, size_t k, const F* before, si
   } while (block < k);
 }
 
-// Not part of GemmTile: an epilogue is long, and there are five heights of tiles.
+// Not part of GemmTile: an epilogue is long, and there are five heights of tiles. One with a function Tile gets all of
+// the sums at once.
 template <class F, class Epilogue>
 HWY_NOINLINE void FinishTile(const F* sums, size_t stride, size_t rows, size_t columns, size_t row, size_t column,
                              const Epilogue& epilogue) {
-  const hn::ScalableTag<F> d;
-  constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<F>());
-  for (size_t r = 0; r < rows; ++r) {
-    for (size_t i = 0; i < columns; i += kLanes) {
-      epilogue(d, row + r, column + i, hn::LoadU(d, sums + r * stride + i), columns - i);
+  if constexpr (requires { epilogue.Tile(sums, stride, rows, columns, row, column); }) {
+    epilogue.Tile(sums, stride, rows, columns, row, column);
+  } else {
+    const hn::ScalableTag<F> d;
+    constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<F>());
+    for (size_t r = 0; r < rows; ++r) {
+      for (size_t i = 0; i < columns; i += kLanes) {
+        epilogue(d, row + r, column + i, hn::LoadU(d, sums + r * stride + i), columns - i);
+      }
     }
   }
 }

@@ -45,6 +45,47 @@ struct Windows {
   }
 };
 
+// A channel as products read it: what surrounds it included, and the elements that are a stride apart side by side, in
+// a plane for each phase of the strides, so that a tap of places of a row is a run of neighbours. No plane that no tap
+// reads.
+struct PhasePlanes {
+  static constexpr int64_t kSlack = 16;  // a vector may begin at the last element
+  static constexpr int64_t kMost = int64_t{1} << 40;
+
+  std::array<int64_t, kSpatial> phases, size;  // of a plane
+
+  explicit PhasePlanes(const Windows& w) {
+    for (size_t d = 0; d < kSpatial; ++d) {
+      const int64_t reach = (w.kernel[d] - 1) * w.dilation[d];
+      phases[d] = std::min(w.stride[d], reach + 1);
+      size[d] = w.out[d] + reach / w.stride[d];
+    }
+  }
+  int64_t plane() const { return Windows::Product(size); }
+  int64_t channel() const { return Windows::Product(phases) * plane(); }
+  // Whether `channels` of them are a number that memory could have.
+  bool Fits(int64_t channels) const {
+    int64_t product = channels;
+    for (size_t d = 0; d < kSpatial; ++d) {
+      if (__builtin_mul_overflow(product, phases[d], &product)) return false;
+      if (__builtin_mul_overflow(product, size[d], &product)) return false;
+    }
+    return product < kMost;
+  }
+  // Where tap `t` (in order) of the first place lies.
+  int64_t TapAt(const Windows& w, int64_t t) const {
+    const std::array<int64_t, kSpatial> tap = {t / w.kernel[2] / w.kernel[1], t / w.kernel[2] % w.kernel[1],
+                                               t % w.kernel[2]};
+    int64_t phase = 0, at = 0;
+    for (size_t d = 0; d < kSpatial; ++d) {
+      const int64_t reach = tap[d] * w.dilation[d];
+      phase = phase * phases[d] + reach % w.stride[d];
+      at = at * size[d] + reach / w.stride[d];
+    }
+    return phase * plane() + at;
+  }
+};
+
 // A channel as kernels lay it out that work on it alone (depthwise convolution, pooling): with what surrounds it, and
 // the columns that are a stride apart side by side.
 struct PaddedPlane {

@@ -15,6 +15,7 @@ SUITES = {
     "attention": "forward and backward, causal too, lengths 128 to 4,096",
     "rows": "norms, softmax, pointwise chains, cross-entropy; forward and backward",
     "calls": "what one call costs, on tensors of 16 elements",
+    "conv": "convolutions of ResNet-50, MobileNetV3, EfficientNet, a U-Net, ViT and Whisper",
     "train": "a training step of a MiniLM-sized encoder, batch 32 x 128",
     "mandelbrot": "the ladder from CPython through NumPy to the operator",
     "coverage": "which architectures export, and are served with research's bits",

@@ -48,6 +48,14 @@ inline constexpr OpSchema kConvolution =
 void ConvolutionRef(const OpContext&, const Convolution&);
 // Workspace: ConvolutionBytes.
 void ConvolutionCpu(const OpContext&, const Convolution&);
+void ConvolutionF32(const OpContext&, const Convolution&);
+void ConvolutionF64(const OpContext&, const Convolution&);
+void ConvolutionBf16(const OpContext&, const Convolution&);
+// The weight's panels (PackB).
+void ConvolutionPrepareCpu(const TensorView& weight, void* out);
+void ConvolutionPrepareF32(const TensorView& weight, void* out);
+void ConvolutionPrepareF64(const TensorView& weight, void* out);
+void ConvolutionPrepareBf16(const TensorView& weight, void* out);
 
 namespace ops::convolution {
 extern const std::array<OpDef, 1> kOps;

@@ -43,6 +43,9 @@ Convolution ConvolutionOf(const Call& call) {
   return c;
 }
 
+// The size of the type that sums are computed in.
+size_t Element(DType dtype) { return dtype == DType::kF64 ? sizeof(double) : sizeof(float); }
+
 std::string Is(std::string_view what, int64_t had) { return std::string(what) + " is " + std::to_string(had); }
 
 Status Infer(Call& call) {
@@ -70,7 +73,8 @@ Status Infer(Call& call) {
     y.sizes[2 + d] = size;
   }
   y.MakeContiguous();
-  if (!PaddedPlane(WindowsOf(call)).Fits()) return InvalidArgument("x has the impossible shape " + ShapeText(x));
+  if (!PhasePlanes(WindowsOf(call)).Fits(x.size(0) * x.size(1)))
+    return InvalidArgument("x has the impossible shape " + ShapeText(x));
   return {};
 }
 
@@ -79,8 +83,22 @@ void RunRef(const OpContext& context, const Call& call) { ConvolutionRef(context
 
 size_t Bytes(const Call& call, int num_threads) {
   const DType dtype = call.inputs[0].dtype;
-  return ConvolutionBytes(ConvolutionOf(call), dtype == DType::kF64 ? sizeof(double) : sizeof(float),
-                          dtype != DType::kBF16, num_threads);
+  return ConvolutionBytes(ConvolutionOf(call), Element(dtype), SizeOf(dtype), num_threads);
+}
+
+size_t PreparedBytes(const TensorView& weight) {
+  // One channel alone is convolved with the weight as it lies.
+  if (!SimdSupported() || weight.numel() == 0 || weight.size(1) == 1) return 0;
+  const auto outputs = static_cast<size_t>(weight.size(0));
+  return PackedBytes(outputs, static_cast<size_t>(weight.numel()) / outputs, Element(weight.dtype));
+}
+
+// The panels are for small maps; tens of places read the plain weight as fast.
+bool PreparedPays(const Call& call) {
+  const Convolution c = ConvolutionOf(call);
+  const ConvolutionProducts products(c);
+  const GemmShape shape = products.shape(products.images);
+  return products.places_in_rows && c.groups == 1 && shape.m > kFewRows && !ReadsPlain(shape, Element(c.x->dtype));
 }
 
 constexpr Variant kRows[] = {
@@ -91,7 +109,11 @@ constexpr Variant kRows[] = {
 }  // namespace
 
 namespace ops::convolution {
-constinit const std::array<OpDef, 1> kOps = {{{.schema = &kConvolution, .variants = kRows, .infer = Infer}}};
+constinit const std::array<OpDef, 1> kOps = {
+    {{.schema = &kConvolution,
+      .variants = kRows,
+      .prepare = {.input = 1, .bytes = PreparedBytes, .run = ConvolutionPrepareCpu, .pays = PreparedPays},
+      .infer = Infer}}};
 }  // namespace ops::convolution
 
 }  // namespace strata
