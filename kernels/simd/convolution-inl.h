@@ -36,9 +36,20 @@ struct Convolver {
     auto* taps = reinterpret_cast<int64_t*>(space);
     for (int64_t t = 0; t < w.taps(); ++t) taps[t] = planes.TapAt(w, t);
     const int64_t whole = c.groups * c.channels * w.image();
-    if (c.Direct()) {
-      return {x, c.x->In<T>() + c.x->numel(), taps, w, planes, whole, w.image()};
-    }
+    const auto matrix = [&](const T* data, const T* end, int64_t image_stride, int64_t channel_stride) {
+      const bool pixels = w.taps() == 1 && !products.places_in_rows;
+      return WindowMatrix<T>{data,
+                             end,
+                             taps,
+                             *std::max_element(taps, taps + w.taps()),
+                             w,
+                             planes,
+                             image_stride,
+                             channel_stride,
+                             pixels ? static_cast<size_t>(channel_stride) : 0,
+                             pixels ? size_t{1} : 0};
+    };
+    if (c.Direct()) return matrix(x, c.x->In<T>() + c.x->numel(), whole, w.image());
     T* const out = reinterpret_cast<T*>(space + products.tap_bytes());
     const int64_t channel = planes.channel(), all = images * c.channels;
     std::fill_n(out + all * channel, PhasePlanes::kSlack, T{});
@@ -47,7 +58,7 @@ struct Convolver {
         LayOutPhases(x + i / c.channels * whole + i % c.channels * w.image(), w, planes, out + i * channel);
       }
     });
-    return {out, out + all * channel + PhasePlanes::kSlack, taps, w, planes, c.channels * channel, channel};
+    return matrix(out, out + all * channel + PhasePlanes::kSlack, c.channels * channel, channel);
   }
 
   void Product(const OpContext& context, int64_t part, int64_t group) const {

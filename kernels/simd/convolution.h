@@ -40,7 +40,7 @@ struct Convolution {
 // once. No bit of the answer says which: each output is the same chain.
 struct ConvolutionProducts {
   // Maps up to this size would leave too many of a panel's columns empty, ...
-  static constexpr int64_t kSmallMap = 256;
+  static constexpr int64_t kSmallMap = 255;
   // ... and are taken together until they have so many places.
   static constexpr int64_t kManyPlaces = 512;
 
@@ -100,10 +100,42 @@ struct DepthwiseSpace {
   }
 };
 
+// Working memory of a thread where a vector is one place of neighbouring channels: a vector of 64 bytes at most for
+// each place with what surrounds it, for each tap and for each sum.
+struct DepthwiseLanesSpace {
+  static constexpr int64_t kVector = 64;
+  static constexpr int64_t kMostBytes = int64_t{256} << 10;  // beside which a second-level cache has room
+  static constexpr int64_t kAhead = 8;                       // the last places of a row are computed in groups
+
+  int64_t width, height, behind, taps, sums;
+
+  explicit DepthwiseLanesSpace(const Convolution& c) {
+    const Windows& w = c.windows;
+    width = std::max((w.out[2] - 1) * w.stride[2] + (w.kernel[2] - 1) * w.dilation[2] + 1, w.in[2] + w.padding[2]);
+    height = std::max((w.out[1] - 1) * w.stride[1] + (w.kernel[1] - 1) * w.dilation[1] + 1, w.in[1] + w.padding[1]);
+    behind = kAhead * w.stride[2];
+    taps = w.taps();
+    sums = w.places() + 16;  // a square of the last ones
+  }
+  int64_t plane_vectors() const { return width * height + behind; }
+  size_t bytes() const { return static_cast<size_t>((plane_vectors() + taps + sums) * kVector); }
+  // Whether small maps of several channels are convolved so.
+  static bool Pays(const Convolution& c) {
+    const Windows& w = c.windows;
+    if (c.outputs != 1 || c.groups < 8 || w.in[0] != 1 || w.kernel[0] != 1 || w.padding[0] != 0) return false;
+    const DepthwiseLanesSpace space(c);
+    return space.width < kMostBytes && space.height < kMostBytes && space.behind < kMostBytes &&
+           space.plane_vectors() * kVector <= kMostBytes;
+  }
+};
+
 inline size_t ConvolutionBytes(const Convolution& c, size_t element, size_t stored, int num_threads) {
   const auto threads = static_cast<size_t>(num_threads);
   if (c.batch == 0) return 0;
-  if (c.Depthwise()) return threads * DepthwiseSpace(c).bytes(element, stored);
+  if (c.Depthwise()) {
+    return threads *
+           (DepthwiseLanesSpace::Pays(c) ? DepthwiseLanesSpace(c).bytes() : DepthwiseSpace(c).bytes(element, stored));
+  }
   const ConvolutionProducts products(c);
   return WholeProducts(products.count(), num_threads) ? threads * AlignUp(products.bytes(element, stored, 1))
                                                       : products.bytes(element, stored, num_threads);

@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include "kernels/core/scalar.h"
 #include "kernels/simd/row-inl.h"
@@ -36,21 +35,27 @@ HWY_INLINE void PackRow(const T* from, int64_t count, F* to) {
   for (; i < count; ++i) to[i] = static_cast<F>(ToDouble(from[i]));
 }
 
-// `count` elements that are `stride` apart.
+// `count` elements that are `stride` apart. Nothing past the last one is read, nothing past `count` written.
 template <class T>
 HWY_INLINE void CopyApart(const T* from, int64_t stride, int64_t count, T* to) {
-  using U = std::conditional_t<sizeof(T) == 2, uint16_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
-  const hn::ScalableTag<U> d;
-  constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<U>()));
-  if (stride == 1) {
-    std::copy_n(from, count, to);
-    return;
-  }
   int64_t i = 0;
-  // The second vector ends with an element that is not wanted, and not past the last one that is.
-  for (; stride == 2 && i + kLanes < count; i += kLanes) {
-    const U* pair = reinterpret_cast<const U*>(from + 2 * i);
-    hn::StoreU(hn::ConcatEven(d, hn::LoadU(d, pair + kLanes), hn::LoadU(d, pair)), d, reinterpret_cast<U*>(to + i));
+  if constexpr (sizeof(T) >= 4) {  // 16-bit lanes have no masks on AVX2
+    const hn::ScalableTag<T> d;
+    constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
+    const auto some = [&](int64_t n) { return static_cast<size_t>(std::clamp<int64_t>(n, 0, kLanes)); };
+    for (; stride == 1 && i < count; i += kLanes) {
+      const size_t n = some(count - i);
+      n == hn::MaxLanes(hn::ScalableTag<T>()) ? hn::StoreU(hn::LoadU(d, from + i), d, to + i)
+                                              : WriteN(ReadN(d, from + i, n), d, to + i, n);
+    }
+    for (; stride == 2 && i < count; i += kLanes) {
+      const T* const pair = from + 2 * i;
+      const int64_t left = 2 * (count - i) - 1;
+      const auto low = ReadN(d, pair, some(left)), high = ReadN(d, pair + kLanes, some(left - kLanes));
+      WriteN(hn::ConcatEven(d, high, low), d, to + i, some(count - i));
+    }
+  } else if (stride == 1) {
+    std::copy_n(from, i = count, to);
   }
   for (; i < count; ++i) to[i] = from[i * stride];
 }
@@ -59,6 +64,7 @@ HWY_INLINE void CopyApart(const T* from, int64_t stride, int64_t count, T* to) {
 template <class T>
 void LayOutPhases(const T* x, const Windows& w, const PhasePlanes& planes, T* out) {
   const int64_t width = planes.size[2];
+  std::fill_n(out, planes.channel(), T{});
   for (int64_t phase = 0; phase < Windows::Product(planes.phases); ++phase) {
     const int64_t of_w = phase % planes.phases[2], of_h = phase / planes.phases[2] % planes.phases[1],
                   of_d = phase / planes.phases[2] / planes.phases[1];
@@ -69,13 +75,8 @@ void LayOutPhases(const T* x, const Windows& w, const PhasePlanes& planes, T* ou
     for (int64_t d = 0; d < planes.size[0]; ++d) {
       for (int64_t h = 0; h < planes.size[1]; ++h, out += width) {
         const int64_t at_d = d * w.stride[0] + of_d - w.padding[0], at_h = h * w.stride[1] + of_h - w.padding[1];
-        if (!w.Inside(0, at_d) || !w.Inside(1, at_h)) {
-          std::fill_n(out, width, T{});
-          continue;
-        }
-        std::fill_n(out, first, T{});
+        if (!w.Inside(0, at_d) || !w.Inside(1, at_h)) continue;
         CopyApart(x + (at_d * w.in[1] + at_h) * w.in[2] + first * stride + shift, stride, last - first, out + first);
-        std::fill(out + last, out + width, T{});
       }
     }
   }
@@ -89,18 +90,19 @@ struct WindowMatrix {
   const T* data;        // planes: [image, channel, phase, place]
   const T* end;         // of what may be read
   const int64_t* taps;  // where each tap lies (PhasePlanes::TapAt)
+  int64_t farthest_tap;
   const Windows& windows;
   PhasePlanes planes;
   int64_t image_stride, channel_stride;
-  // No element lies a stride from the next.
-  static constexpr size_t row_stride = 0, column_stride = 0;
+  // As B's, where pixels alone are multiplied, which lie in memory as they are; else 0: no element lies a stride from
+  // the next.
+  size_t row_stride = 0, column_stride = 0;
 
   // Places of one row of an image.
   struct Run {
     int64_t from, to, count;  // the first one's element, its place in the panel, how many
   };
-  template <size_t kWidth>
-  HWY_INLINE size_t RunsOf(int64_t place, int64_t count, Run* runs) const {
+  HWY_NOINLINE size_t RunsOf(int64_t place, int64_t count, Run* runs) const {
     size_t made = 0;
     const int64_t width = windows.out[2], height = windows.out[1], places = windows.places();
     int64_t image = place / places, row = place % places / width, column = place % width;
@@ -119,31 +121,69 @@ struct WindowMatrix {
     return made;
   }
 
+  // What one step of k copies: a vector from each place to the next. What is too much of it is written over by the next
+  // one, or by the next step.
+  struct Piece {
+    int64_t from, to;
+  };
+  // kPieces = 0: as many as `count` says.
+  template <size_t kPieces, class F>
+  HWY_NOINLINE void CopyPieces(const Piece* pieces, size_t count, size_t first, size_t steps, size_t width,
+                               F* out) const {
+    const hn::ScalableTag<F> d;
+    const auto all = static_cast<size_t>(windows.taps());
+    const T* channel = data + static_cast<int64_t>(first / all) * channel_stride;
+    for (size_t tap = first % all, k = 0; k < steps; ++k, out += width) {
+      const T* const from = channel + taps[tap];
+      if constexpr (kPieces > 0) {
+        STRATA_UNROLL
+        for (size_t i = 0; i < kPieces; ++i) hn::StoreU(Read(d, from + pieces[i].from), d, out + pieces[i].to);
+      } else {
+        for (size_t i = 0; i < count; ++i) hn::StoreU(Read(d, from + pieces[i].from), d, out + pieces[i].to);
+      }
+      if (++tap == all) tap = 0, channel += channel_stride;
+    }
+  }
+
+  // The first of `steps` steps from which on vectors could end behind what may be read or written.
+  template <size_t kWidth, class F>
+  size_t QuickSteps(const Run& last_run, size_t first, size_t steps) const {
+    constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<F>()), kLast = 1 + (kLanes + kWidth - 1) / kWidth;
+    const auto all = static_cast<size_t>(windows.taps());
+    const int64_t reach = farthest_tap + last_run.from + last_run.count + static_cast<int64_t>(kLanes);
+    const int64_t room = end - data - reach;
+    if (steps < kLast || room < 0) return 0;
+    const size_t whole = (static_cast<size_t>(room / channel_stride) + 1) * all;  // channels
+    return whole <= first ? 0 : std::min(steps - kLast, whole - first);
+  }
+
   // out[k * kWidth + i] for `count` places from `place` on and `steps` steps of k from `first`, zeros where i >= count.
   template <size_t kWidth, class F>
   HWY_NOINLINE void Pack(size_t place, size_t count, size_t first, size_t steps, F* out) const {
-    const hn::ScalableTag<F> d;
     constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<F>()));
     Run runs[kWidth];
-    const size_t made = RunsOf<kWidth>(static_cast<int64_t>(place), static_cast<int64_t>(count), runs);
-    const int64_t all = windows.taps(), farthest = runs[made - 1].from + runs[made - 1].count + kLanes;
-    int64_t tap = static_cast<int64_t>(first) % all;
-    const T* channel = data + static_cast<int64_t>(first) / all * channel_stride;
-    for (size_t k = 0; k < steps; ++k, out += kWidth) {
-      const T* const from = channel + taps[tap];
-      // Whole vectors, one after the other: what is too much is written over by what comes next.
-      const bool room = (steps - k) * kWidth >= kWidth + static_cast<size_t>(kLanes);
-      if (room && end - from >= farthest) {
-        for (size_t r = 0; r < made; ++r) {
-          for (int64_t i = 0; i < runs[r].count; i += kLanes) {
-            hn::StoreU(Read(d, from + runs[r].from + i), d, out + runs[r].to + i);
-          }
-        }
-      } else {
-        for (size_t r = 0; r < made; ++r) PackRow(from + runs[r].from, runs[r].count, out + runs[r].to);
+    const size_t made = RunsOf(static_cast<int64_t>(place), static_cast<int64_t>(count), runs);
+    size_t k = 0;
+    if (count == kWidth) {
+      Piece pieces[kWidth];
+      size_t p = 0;
+      for (size_t r = 0; r < made; ++r) {
+        for (int64_t i = 0; i < runs[r].count; i += kLanes) pieces[p++] = {runs[r].from + i, runs[r].to + i};
       }
-      std::fill(out + count, out + kWidth, F(0));
-      if (++tap == all) tap = 0, channel += channel_stride;
+      k = QuickSteps<kWidth, F>(runs[made - 1], first, steps);
+      const auto copy = p == 1   ? &WindowMatrix::CopyPieces<1, F>
+                        : p == 2 ? &WindowMatrix::CopyPieces<2, F>
+                        : p == 3 ? &WindowMatrix::CopyPieces<3, F>
+                        : p == 4 ? &WindowMatrix::CopyPieces<4, F>
+                                 : &WindowMatrix::CopyPieces<0, F>;
+      (this->*copy)(pieces, p, first, k, kWidth, out);
+    }
+    const auto all = static_cast<size_t>(windows.taps());
+    for (; k < steps; ++k) {
+      F* const to = out + k * kWidth;
+      const T* const from = data + static_cast<int64_t>((first + k) / all) * channel_stride + taps[(first + k) % all];
+      for (size_t r = 0; r < made; ++r) PackRow(from + runs[r].from, runs[r].count, to + runs[r].to);
+      std::fill(to + count, to + kWidth, F(0));
     }
   }
 };

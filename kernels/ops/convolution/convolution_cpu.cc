@@ -6,13 +6,17 @@
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/convolution/convolution.h"
 #include "kernels/simd/depthwise-inl.h"
+#include "kernels/simd/depthwise_lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
 
 void DepthwiseAll(const OpContext& context, const Convolution& c) {
-  DispatchFloat(c.y->dtype, [&](auto type) { Depthwise<decltype(type)>(context, c); });
+  const bool lanes = DepthwiseLanesSpace::Pays(c);
+  DispatchFloat(c.y->dtype, [&](auto type) {
+    lanes ? DepthwiseLanes<decltype(type)>(context, c) : Depthwise<decltype(type)>(context, c);
+  });
 }
 
 }  // namespace HWY_NAMESPACE

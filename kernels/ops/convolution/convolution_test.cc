@@ -28,10 +28,21 @@ constexpr Case kCases[] = {
     {2, 3, 23, 19, 13, 7, 5, 2, 3, 3, 2, 1, 1, 1, 0, true},     // a network's first layer
     {2, 6, 12, 12, 8, 3, 3, 1, 2, 2, 0, 2, 3, 2, 1, true},      // dilated, in two groups
     {2, 10, 13, 35, 10, 3, 3, 1, 1, 1, 1, 1, 1, 10, 0, true},   // depthwise
+    {2, 19, 14, 14, 19, 5, 5, 2, 2, 2, 2, 1, 1, 19, 4, true},   // depthwise, a small map, more channels than lanes
+    {1, 16, 9, 11, 16, 3, 4, 1, 3, 0, 2, 2, 1, 16, 0, false},   // depthwise, dilated, ends that no window sees
+    {1, 9, 60, 150, 9, 3, 3, 1, 1, 1, 1, 1, 1, 9, 3, true},     // depthwise, a large map
     {1, 7, 20, 70, 14, 5, 5, 2, 2, 2, 2, 1, 1, 7, 3, true},     // depthwise with two outputs each, strided
     {1, 3, 9, 30, 3, 3, 2, 1, 3, 4, 3, 2, 5, 3, 0, false},      // depthwise, dilated, a stride that no power of two is
     {1, 4, 5, 6, 12, 2, 2, 1, 1, 0, 0, 1, 1, 4, 0, true},       // three outputs each: packed
     {1, 1, 3, 3, 1, 3, 3, 1, 1, 5, 5, 1, 1, 1, 0, false},       // places that see nothing but padding
+    {3, 20, 14, 13, 34, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, true},    // small maps, taken together
+    {5, 33, 7, 7, 20, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, true},      // pixels of small maps
+    {3, 20, 14, 14, 40, 3, 3, 2, 2, 1, 1, 1, 1, 2, 0, true},    // strided small maps, in groups
+    {4, 150, 1, 1, 30, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0, true},     // maps of one place
+    {1, 5, 40, 41, 14, 1, 1, 2, 2, 0, 0, 1, 1, 1, 0, true},     // every other pixel of a large map
+    {1, 6, 61, 45, 14, 3, 5, 2, 3, 1, 3, 2, 1, 2, 3, true},     // a large map, strided, dilated, in groups
+    {2, 130, 18, 17, 12, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0, false},  // pixels of large maps
+    {2, 5, 20, 18, 3, 2, 3, 1, 1, 0, 0, 1, 1, 1, 0, false},     // no padding: x is read as it lies
     {1, 2, 1, 64, 3, 1, 9, 1, 1, 0, 4, 1, 1, 1, 0, true},       // one dim alone
     {0, 2, 4, 4, 3, 2, 2, 1, 1, 0, 0, 1, 1, 1, 0, true},        // no image
     {2, 3, 6, 7, 5, 3, 2, 1, 2, 1, 0, 1, 1, 1, 3, true, 5, 2},  // volumes
