@@ -19,6 +19,7 @@ SUITES = {
     "train": "a training step of a MiniLM-sized encoder, batch 32 x 128",
     "mandelbrot": "the ladder from CPython through NumPy to the operator",
     "coverage": "which architectures export, and are served with research's bits",
+    "rewrites": "what the exporter's rewrites make of plans",
 }
 
 

@@ -15,7 +15,7 @@ import torch
 from strata import export
 
 UNIT = "models"
-_RANGES = {"B": (1, 64), "S": (1, 48), "T": (1, 48)}
+RANGES = {"B": (1, 64), "S": (1, 48), "T": (1, 48)}
 
 
 def _shorter(inputs, dims):
@@ -32,7 +32,7 @@ def _shorter(inputs, dims):
 def _export(name, case, folder):
     """The exporter's report on the bundle in `folder`."""
     model, inputs, dims = case.build()
-    letters = {n: torch.export.Dim(n, min=low, max=high) for n, (low, high) in _RANGES.items()}
+    letters = {n: torch.export.Dim(n, min=low, max=high) for n, (low, high) in RANGES.items()}
     shapes = {n: {d: letters[letter] for d, letter in of.items()} for n, of in dims.items()}
     more = [_shorter(inputs, dims)] if any(set(of.values()) - {"B"} for of in dims.values()) else []
     return export(model, inputs, path=folder, name=name, dynamic_shapes=shapes, more_examples=more)
@@ -82,9 +82,9 @@ def _line(name, source, made):
 HEAD = ["architecture", "from", "served = research", "steps", "from eager, ulp", "took", ""]
 
 
-def table(lines):
-    widths = [max(len(line[i]) for line in [HEAD, *lines]) for i in range(len(HEAD))]
-    return ["  ".join(cell.ljust(w) for cell, w in zip(line, widths)).rstrip() for line in [HEAD, *lines]]
+def table(lines, head=HEAD):
+    widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(line, widths)).rstrip() for line in [head, *lines]]
 
 
 def _page(folder, lines, command, summary):

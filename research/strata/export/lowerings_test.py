@@ -77,6 +77,8 @@ EXACT = {
     "compare": lambda x: (x > 0.1) & (x <= 1) | (x == 0),
     "and a number": lambda x: torch.logical_and(x > 0, torch.tensor(True)),
     "not": lambda x: ~(x > 0), "xor": lambda x: (x > 0) ^ (x > 1),
+    "where of numbers": lambda x: torch.where(x > 0, 0.0, -torch.inf),
+    "masked_fill of a number": lambda x: torch.tensor(2.5).masked_fill(x > 0, -torch.inf),
     "where": lambda x: torch.where(x > 0, x, -1.0), "masked_fill": lambda x: x.masked_fill(x > 0, -torch.inf),
     "casts": lambda x: (x * 10).to(torch.int64).to(torch.float64),
     "mixed dtypes": lambda x: x + (x > 0) + (x * 3).int(),

@@ -299,9 +299,15 @@ def _where(build, node, condition, a, b):
             return (c & x) | (~c & y) if hasattr(x, "to") and hasattr(y, "to") else _choose(c, x, y)
         if not hasattr(x, "to") and not hasattr(y, "to"):  # two numbers: one becomes the program's own value
             x = c.to(dtype) * 0 + x
-        return torch.where(c, _cast(x, dtype), _cast(y, dtype))
+        return _select(c, _cast(x, dtype), _cast(y, dtype), dtype)
 
     return fused(build, fake(node), function, condition, a, b)
+
+
+def _select(c, x, y, dtype):
+    """where; one of two numbers becomes an element, since an instruction has a dtype from an operand."""
+    numbers = not hasattr(x, "to") and not hasattr(y, "to")
+    return torch.where(c, x, c.to(dtype) * 0 + y if numbers else y)
 
 
 def _choose(c, x, y):
@@ -318,7 +324,7 @@ def _masked_fill(build, node, x, mask, value):
     dtype = fake(node).dtype
     if dtype == torch.bool:
         return fused(build, fake(node), lambda v, m, n: _choose(m, n, v), x, mask, value)
-    return fused(build, fake(node), lambda v, m, n: torch.where(m, _cast(n, dtype), v), x, mask, value)
+    return fused(build, fake(node), lambda v, m, n: _select(m, _cast(n, dtype), v, dtype), x, mask, value)
 
 
 @lowers("_to_copy", "to.dtype", "to.dtype_layout", "type_as", "to.device", "to.other")
