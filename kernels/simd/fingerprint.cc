@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // One step of a lane. Every operation can be undone, so a change of one word cannot be lost; the rotation takes high
@@ -44,6 +45,7 @@ uint64_t FingerprintRun(const uint8_t* data, size_t bytes) {
   return hash;
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 template <class D>
 hn::Vec<D> Of(Function function, D d, hn::Vec<D> v) {
@@ -56,6 +57,7 @@ void NonPositiveF64(const double* x, double* y, size_t n) { EvaluateNonPositive(
 void EvaluateF32(Function function, const float* x, float* y, size_t n) { Evaluate(function, x, y, n); }
 void EvaluateF64(Function function, const double* x, double* y, size_t n) { Evaluate(function, x, y, n); }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

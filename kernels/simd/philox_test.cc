@@ -8,6 +8,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void Fill(uint64_t seed, uint64_t stream, uint64_t first, size_t count, uint32_t* out) {
   FillPhilox(seed, stream, first, count, out);
@@ -20,6 +21,7 @@ void Uniform(const uint32_t* bits, size_t count, float* out) {
   }
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

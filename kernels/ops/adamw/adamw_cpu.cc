@@ -10,6 +10,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // `n` elements; `h` may be nullptr. One division and one square root an element leave it bound by memory.
 template <class T, class S>
@@ -54,6 +55,7 @@ void AdamW(const OpContext& context, Tensors params, Tensors grads, Tensors exp_
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -10,6 +10,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // As rows of so many elements, so that chunks begin with whole lines; what is left of the last one is not streamed.
 template <class T>
@@ -33,6 +34,7 @@ void Add(const OpContext& context, const TensorView& x, const TensorView& y, con
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

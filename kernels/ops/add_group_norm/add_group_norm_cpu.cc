@@ -9,6 +9,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void AddGroupNorm(const OpContext& context, const TensorView& x, const TensorView& residual, const TensorView& weight,
                   const TensorView& bias, int64_t groups, double eps, NormActivation activation, const TensorView& y,
@@ -33,6 +34,7 @@ void AddGroupNormBackward(const OpContext& context, const TensorView& grad_y, co
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 template <class T>
 void Forward(const OpContext& context, const TensorView& x, const TensorView& residual, const TensorView& weight,
@@ -46,6 +47,7 @@ void AddRmsNormBackward(const OpContext& context, const TensorView& grad_y, cons
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -9,6 +9,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void Argmax(const OpContext& context, const TensorView& x, bool smallest, const TensorView& index) {
   const int64_t n = x.size(-1);
@@ -26,6 +27,7 @@ void Argmax(const OpContext& context, const TensorView& x, bool smallest, const 
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

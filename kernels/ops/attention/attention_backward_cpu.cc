@@ -13,6 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // What one thread computes at a time: the key heads that share a bias head, else one.
 struct BackwardTask {
@@ -117,6 +118,7 @@ void AttentionBackward(const OpContext& context, const TensorView& grad_y, const
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -10,6 +10,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void Attention(const OpContext& context, const TensorView& q, const TensorView& k, const TensorView& v,
                const TensorView& cu_seqlens, const TensorView& cu_seqlens_k, const TensorView* bias, double scale,
@@ -22,6 +23,7 @@ void Attention(const OpContext& context, const TensorView& q, const TensorView& 
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

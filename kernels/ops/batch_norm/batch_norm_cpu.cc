@@ -12,6 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // What is known of channels: of one in every lane, or of one a lane.
 template <class D>
@@ -228,6 +229,7 @@ void BatchNormBackward(const OpContext& context, const Call& c) {
   DispatchFloat(call.x.dtype, [&](auto type) { Backward<decltype(type)>(context, call); });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -13,6 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void SumSquares(const OpContext& context, Tensors grads, double* sums) {
   DispatchFloat(grads[0].dtype, [&](auto type) {
@@ -41,6 +42,7 @@ void Scale(const OpContext& context, Tensors grads, double factor) {
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -9,6 +9,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // Calls row(T{}, n, target[n]) for every row, on all threads.
 template <class Row>
@@ -66,6 +67,7 @@ void CrossEntropyBackward(const OpContext& context, const TensorView& grad_loss,
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

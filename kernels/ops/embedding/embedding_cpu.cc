@@ -13,6 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // Row v of the table: the sum of the rows of grad_y that `places` names.
 template <class T>
@@ -57,6 +58,7 @@ void SumRows(const OpContext& context, const TensorView& grad_y, const int64_t* 
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

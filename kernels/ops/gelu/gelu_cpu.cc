@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 constexpr int64_t kRow = 1024;    // elements that are streamed in one piece
 constexpr int64_t kGrain = 4096;  // some 5 ns a vector: 4096 elements take about what waking a thread does
@@ -57,6 +58,7 @@ void GeluBackward(const OpContext& context, const TensorView& grad_y, const Tens
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -12,6 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 template <class F, class T>
 F NormOf(const T* x, size_t width) {
@@ -74,6 +75,7 @@ void L2NormalizeBackward(const OpContext& context, const TensorView& grad_y, con
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 template <class T>
 void Forward(const OpContext& context, const TensorView& x, const TensorView& weight, const TensorView& bias,
@@ -37,6 +38,7 @@ void LayerNormBackward(const OpContext& context, const TensorView& grad_y, const
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -10,6 +10,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void FinishBf16(const DotSums& sums, const LinearCall& call) {
   const hn::ScalableTag<float> d;
@@ -29,6 +30,7 @@ void FinishBf16(const DotSums& sums, const LinearCall& call) {
   }
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

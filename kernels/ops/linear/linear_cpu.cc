@@ -7,6 +7,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // float32 and bfloat16, which share tiles.
 void Linear(const OpContext& context, const LinearCall& call, GemmBlocks blocks) {
@@ -19,6 +20,7 @@ void LinearProducts(const OpContext& context, const LinearBackwardCall& call, co
   call.x.dtype == DType::kF32 ? Products<float>(context, call, sums_grad) : Products<BF16>(context, call, sums_grad);
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -15,6 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // Columns of a strip: its sums stay in the first-level cache. Memory delivers long runs faster, so that short strips
 // are for few rows, which would not keep all threads busy otherwise.
@@ -104,6 +105,7 @@ void RunElements(const OpContext& context, const LinearBackwardCall& call, const
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -8,6 +8,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void LinearDouble(const OpContext& context, const LinearCall& call, GemmBlocks blocks) {
   Forward<double>(context, call, blocks);
@@ -17,6 +18,7 @@ void ProductsDouble(const OpContext& context, const LinearBackwardCall& call, co
   Products<double>(context, call, sums_grad);
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -12,6 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 static_assert(kLossRows % kSumBlock == 0);
 
@@ -254,6 +255,7 @@ void Scale(const OpContext& context, const TensorView& by, const TensorView& fro
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

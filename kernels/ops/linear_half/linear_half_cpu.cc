@@ -15,6 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 inline constexpr size_t kPanel = 32;
 // Two vectors a row: 16 of 32 registers hold sums, or 8 of 16 (as many hold the totals).
@@ -134,6 +135,7 @@ void WidenRow(const BF16* x, size_t n, float* out) {
   Map(d, n, out, [&](auto at) HWY_ATTR { return at(x); });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

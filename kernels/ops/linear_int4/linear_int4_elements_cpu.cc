@@ -18,6 +18,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // A group of x to bytes, its scale and the sum of its bytes (linear_int4.h). `n` is a multiple of 32.
 void QuantiseGroup(const float* x, size_t n, int8_t* a, float* s, int32_t* sum) {
@@ -92,6 +93,7 @@ void FinishInt4(const void* sums, size_t row, size_t rows, size_t column, size_t
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

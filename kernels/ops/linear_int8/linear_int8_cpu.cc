@@ -23,6 +23,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // |x| as its bits, whose order is that of the numbers, infinity and NaN above them all.
 template <class T>
@@ -169,6 +170,7 @@ void FinishInt8(const DotSums& sums, const float* scale, const TensorView* bias,
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

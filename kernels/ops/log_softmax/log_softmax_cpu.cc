@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 template <class T, class F = ComputeType<T>>
 HWY_INLINE void ForwardRow(const T* x, size_t width, bool stream, T* y) {
@@ -56,6 +57,7 @@ void LogSoftmaxBackward(const OpContext& context, const TensorView& grad_y, cons
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -12,6 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 template <class T>
 Matrix<T> MatrixOf(const MatmulOperand& operand, size_t product) {
@@ -31,6 +32,7 @@ void Matmul(const OpContext& context, const MatmulBatch& all, size_t product) {
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -10,6 +10,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void PagedAttention(const OpContext& context, const TensorView& q, const TensorView& k_cache, const TensorView& v_cache,
                     const TensorView& cu_seqlens, const TensorView& block_tables, const TensorView& context_lens,
@@ -21,6 +22,7 @@ void PagedAttention(const OpContext& context, const TensorView& q, const TensorV
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

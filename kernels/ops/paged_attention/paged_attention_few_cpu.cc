@@ -10,6 +10,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void PagedAttentionFew(const OpContext& context, const TensorView& q, const TensorView& k_cache,
                        const TensorView& v_cache, const TensorView& cu_seqlens, const TensorView& block_tables,
@@ -22,6 +23,7 @@ void PagedAttentionFew(const OpContext& context, const TensorView& q, const Tens
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -16,6 +16,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 void Pointwise(const OpContext& context, std::span<const TensorView> inputs, std::string_view text,
                std::span<const TensorView> outputs) {
   const pointwise::Program& program = *pointwise::Decode(text).program;
@@ -32,6 +33,7 @@ void Pointwise(const OpContext& context, std::span<const TensorView> inputs, std
                  [&](int chunk, int64_t begin, int64_t end) { Runner(work, chunk).Run(begin, end); });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -12,6 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // Vectors run along a row of places: a tap of all of them is one load from the plane (PaddedPlane).
 template <class T>
@@ -105,6 +106,7 @@ void PoolAll(const OpContext& context, const PoolCall& call) {
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

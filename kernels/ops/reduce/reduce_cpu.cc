@@ -12,6 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 template <class T>
 ComputeType<T> Widen(T v) {
@@ -119,6 +120,7 @@ void ReduceBackward(const OpContext& context, const TensorView& grad_y, const Te
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

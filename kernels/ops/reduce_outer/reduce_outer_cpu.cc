@@ -12,6 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // Columns that one thread reduces at a time: a strip of a row is long enough for the memory to stream it, and its
 // accumulators stay in the first-level cache.
@@ -210,6 +211,7 @@ void ReduceOuterBackward(const OpContext& context, const TensorView& grad_y, con
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 template <class T>
 void Forward(const OpContext& context, const TensorView& x, const TensorView& weight, double eps, const TensorView& y) {
@@ -33,6 +34,7 @@ void RmsNormBackward(const OpContext& context, const TensorView& grad_y, const T
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // One head. `direction` is 1 or -1 and multiplies the sines, which changes no bit but the sign.
 template <class T, class F = ComputeType<T>>
@@ -102,6 +103,7 @@ void Rotary(const OpContext& context, const TensorView& x, const TensorView& cos
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

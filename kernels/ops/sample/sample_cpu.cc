@@ -15,6 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // One row and its options.
 template <class T, class F = ComputeType<T>>
@@ -147,6 +148,7 @@ void Sample(const OpContext& context, const TensorView& logits, const TensorView
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

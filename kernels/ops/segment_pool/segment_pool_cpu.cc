@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // The rows of one segment in a range of columns.
 template <class T>
@@ -180,6 +181,7 @@ void SegmentPoolBackward(const OpContext& context, const TensorView& grad_y, con
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -10,6 +10,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // `n` elements; `b` may be nullptr.
 template <class T, class S>
@@ -50,6 +51,7 @@ void Sgd(const OpContext& context, Tensors params, Tensors grads, Tensors moment
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

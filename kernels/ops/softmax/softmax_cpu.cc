@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // The exponentials wait in `kept`, so that bfloat16 does not round them and streamed rows stay out of memory till then.
 template <class T, class F = ComputeType<T>>
@@ -63,6 +64,7 @@ void SoftmaxBackward(const OpContext& context, const TensorView& grad_y, const T
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

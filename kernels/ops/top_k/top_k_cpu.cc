@@ -10,6 +10,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void TopK(const OpContext& context, const TensorView& x, int64_t k, bool smallest, const TensorView& values,
           const TensorView& indices) {
@@ -35,6 +36,7 @@ void TopK(const OpContext& context, const TensorView& x, int64_t k, bool smalles
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();
