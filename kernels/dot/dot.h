@@ -85,6 +85,8 @@ struct DotKernel {
   // Rows of A that are packed at a time: they stay in the second-level cache beside a panel of B. More rows read B's
   // panels fewer times.
   size_t group_rows = 96;
+  // Threads' rows are multiples of this: tiles that take any number of rows share them out more evenly. 0: tile_rows.
+  size_t row_unit = 0;
   // For a few rows, with B as it lies in memory (dot_rows.h), A in turns of `run_steps`; nullptr: there is none.
   void (*rows)(const DotRows& product, size_t column, size_t columns, uint32_t* sums) = nullptr;
   size_t run_steps = 16;

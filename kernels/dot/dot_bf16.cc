@@ -101,6 +101,7 @@ const DotKernel& Bf16DotKernel() {
                                         .tile_panels = Avx512TilePanels,
                                         .calls = true,
                                         .group_rows = 240,
+                                        .row_unit = 4,
                                         .rows = Bf16DotRows,
                                         .run_steps = 1};
   return kKernel;
@@ -110,6 +111,7 @@ const DotKernel& Bf16DotNarrowKernel() {
                                         .tile = TileAvx512<Bf16Dot>,
                                         .tile_panels = Avx512TilePanels,
                                         .calls = true,
+                                        .row_unit = 4,
                                         .rows = Bf16DotRows,
                                         .run_steps = 1};
   return kKernel;

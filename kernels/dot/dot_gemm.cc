@@ -30,6 +30,7 @@ class DotPart {
     sums_ = reinterpret_cast<uint32_t*>(workspace + plan.a_bytes + plan.b_bytes);
     block_ = RoundUp(plan.group_rows, plan.row_unit) * kRowSteps;
     one_group_ = last_row_ - first_row_ <= plan.group_rows;
+    upwards_ = i % 2 == 0 && plan.row_parts > 1;
   }
 
   void Run() {
@@ -85,7 +86,8 @@ class DotPart {
     const size_t block = plain.data != nullptr ? kBlockSteps : block_;
     const bool last = pass + steps == shape_.steps, whole = plan_.pass_steps >= shape_.steps;
     const size_t stride = (whole ? panels : plan_.chunk_panels) * kPanelColumns;
-    for (size_t t = 0; t < tiles; ++t) {
+    for (size_t n = 0; n < tiles; ++n) {
+      const size_t t = upwards_ ? tiles - 1 - n : n;
       // Even heights: 8 + 8 rows are faster than 12 + 4.
       const size_t first = rows * t / tiles, count = rows * (t + 1) / tiles - first;
       const size_t column = p * kPanelColumns, columns = std::min(shape_.n - column, panels * kPanelColumns);
@@ -182,6 +184,9 @@ class DotPart {
   std::span<const std::byte> ahead_;  // of A's source, what is still to be asked for,
   size_t share_ = 0;                  // so much before every tile
   bool one_group_;
+  // Every other part takes its tiles from the last row to the first. A processor follows the rows of the output beyond
+  // the last one, and would take the next part's first rows away from the thread that writes them.
+  bool upwards_;
   uint32_t *a_, *b_, *sums_;
 };
 

@@ -59,6 +59,7 @@ const DotKernel& Int8VnniKernel() {
                                         .unsigned_a = true,
                                         .scales = true,
                                         .group_rows = 240,
+                                        .row_unit = 4,
                                         .rows = Int8VnniRows};
   return kKernel;
 }
@@ -69,6 +70,7 @@ const DotKernel& Int8VnniNarrowKernel() {
                                         .calls = true,
                                         .unsigned_a = true,
                                         .scales = true,
+                                        .row_unit = 4,
                                         .rows = Int8VnniRows};
   return kKernel;
 }

@@ -16,14 +16,16 @@ constexpr size_t kPassSteps = 1024;
 constexpr size_t kChunkBytes = size_t{4} << 20;
 // Fewer steps than this are not worth another thread: about 12 us at 60 a nanosecond.
 constexpr size_t kPartWork = size_t{1} << 19;
-// Packing a step takes as long as this many multiply-adds.
-constexpr size_t kPackCost = 12;
+// Packing a step takes as long as this many multiply-adds: four numbers are turned into bytes.
+constexpr size_t kPackCost = 24;
+// So does reading one of B.
+constexpr size_t kReadCost = 4;
 
 }  // namespace
 
 DotPlan PlanDot(DotShape shape, bool packed, const DotKernel& kernel, int num_threads) {
-  const size_t tile_rows = kernel.tile_rows;
-  const size_t units = std::max<size_t>(1, CeilDiv(shape.m, tile_rows));
+  const size_t tile_rows = kernel.tile_rows, unit = kernel.row_unit > 0 ? kernel.row_unit : tile_rows;
+  const size_t units = std::max<size_t>(1, CeilDiv(shape.m, unit));
   const size_t panels = std::max<size_t>(1, CeilDiv(shape.n, kPanelColumns));
   const size_t steps = std::max<size_t>(kStepUnit, shape.steps);
   // A step counts twice where a row has to wait for its weights.
@@ -33,13 +35,13 @@ DotPlan PlanDot(DotShape shape, bool packed, const DotKernel& kernel, int num_th
   size_t best = ~size_t{0};
   for (size_t row_parts = 1; row_parts <= std::min(parts, units); ++row_parts) {
     const size_t column_parts = std::min(parts / row_parts, panels);
-    const size_t rows = std::min(shape.m, CeilDiv(units, row_parts) * tile_rows);
+    const size_t rows = std::min(shape.m, CeilDiv(units, row_parts) * unit);
     const size_t width = CeilDiv(panels, column_parts) * kPanelColumns;
-    const size_t cost = rows * width + kPackCost * (rows + (packed ? 0 : width));
+    const size_t cost = rows * width + kPackCost * rows + (packed ? kReadCost : kPackCost) * width;
     if (cost < best) best = cost, plan.row_parts = row_parts, plan.column_parts = column_parts;
   }
-  plan.row_unit = tile_rows;
-  const size_t rows = std::min(std::max<size_t>(1, shape.m), CeilDiv(units, plan.row_parts) * tile_rows);
+  plan.row_unit = unit;
+  const size_t rows = std::min(std::max<size_t>(1, shape.m), CeilDiv(units, plan.row_parts) * unit);
   const size_t part_panels = CeilDiv(panels, plan.column_parts);
   plan.group_rows = std::min(rows, RoundUp(kernel.group_rows, tile_rows));
   const bool one_group = rows <= plan.group_rows;

@@ -30,6 +30,16 @@ const DotKernel& Tall() {
   return kTall;
 }
 
+// The same, with threads' rows shared out in multiples of four.
+const DotKernel& TallShared() {
+  static const DotKernel kShared = [] {
+    DotKernel kernel = Tall();
+    kernel.row_unit = 4;
+    return kernel;
+  }();
+  return kShared;
+}
+
 std::vector<int8_t> Bytes(size_t n, uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<int8_t> bytes(n);
@@ -67,11 +77,20 @@ std::vector<int32_t> Product(const DotKernel& kernel, size_t m, size_t n, size_t
   return y;
 }
 
+TEST(DotTest, TwoThreadsShareRowsEvenlyAndFewRowsByColumns) {
+  const DotPlan many = PlanDot({516, 512, 128}, /*packed=*/true, TallShared(), 2);
+  EXPECT_EQ(many.row_parts, 2u);
+  EXPECT_EQ(many.row_unit, 4u);
+  EXPECT_EQ(many.group_rows, 96u);
+  // Both would read all of a wide weight.
+  EXPECT_EQ(PlanDot({16, 1536, 96}, /*packed=*/true, TallShared(), 2).column_parts, 2u);
+}
+
 TEST(DotTest, TallTilesAndShortOnesAgreeInEveryShape) {
   for (const auto& [m, n, k] :
        {std::array<size_t, 3>{1, 1, 1}, {33, 70, 9}, {31, 33, 2049}, {130, 65, 5000}, {300, 40, 300}}) {
     const std::vector<int8_t> x = Bytes(m * k, 1), w = Bytes(n * k, 2);
-    for (const DotKernel* kernel : {&Tall(), &Int8PlainKernel()}) {
+    for (const DotKernel* kernel : {&Tall(), &TallShared(), &Int8PlainKernel()}) {
       for (const int threads : {1, 2, 7}) {
         for (const bool packed : {false, true}) {
           const std::vector<int32_t> got = Product(*kernel, m, n, k, threads, packed);

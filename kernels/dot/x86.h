@@ -15,7 +15,7 @@
 
 #include "kernels/dot/dot.h"
 
-#define STRATA_AVX512 "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"
+#define STRATA_AVX512 "avx2,fma,f16c,prfchw,avx512f,avx512bw,avx512dq,avx512vl"
 #define STRATA_DOT_INLINE __attribute__((always_inline)) inline
 
 // g++ 12 takes the undefined vectors within its own intrinsics for a mistake of ours.
