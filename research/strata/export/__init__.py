@@ -40,6 +40,7 @@ class Exportable:
     tokenizer: str | None = None
     embeddings: dict | None = None
     more_examples: tuple = ()
+    padding: str = "auto"
 
 
 def _given(model, example_inputs, dynamic_shapes, output_names, entry_point, more_examples):
@@ -75,6 +76,7 @@ def export(
     tolerance=1024.0,
     rewrites=(),
     quantize=None,
+    padding="auto",
 ):
     """Traces `model`, lowers it to a plan, runs the plan in Python for the golden, and writes the bundle `path`.
 
@@ -101,6 +103,10 @@ def export(
             compared with the eager model as ever; then the report and the manifest say how far the quantised one is
             from the eager model, on the example and more_examples.
 
+        padding: "auto": inputs [batch, length] and a mask become tokens laid end to end and their offsets wherever that
+            is proved to give every token and sequence the bits that it has; "remove": the same without a mask, and an
+            error where it is not proved; "keep": the inputs stay as they are (docs/design/export.md).
+
     A buffer that the model changes is state: an input of its name, and an output `<name>.next` to give to the next call
     (docs/formats/bundle.md); so is an argument that it changes. Outputs that are no tensors are left out and reported.
 
@@ -109,7 +115,7 @@ def export(
     """
     entries = _given(model, example_inputs, dynamic_shapes, output_names, entry_point, more_examples)
     _quantize.check(quantize)
-    constants, options = Constants(), Options(tolerance, rewrites, quantize)
+    constants, options = Constants(), Options(tolerance, rewrites, quantize, padding)
     made = {at: make(entry, constants, options) for at, entry in entries.items()}
     first = next(iter(entries.values())).module
     _bundle.write(
@@ -122,9 +128,15 @@ def export(
         description=description,
         version=version,
         quantize=quantize,
-        provenance={"source": f"{type(first).__module__}:{type(first).__qualname__}"},
+        provenance={"source": f"{type(first).__module__}:{type(first).__qualname__}"} | _paddings(made),
     )
     return report(path, made, constants.tensors, quantize)
+
+
+def _paddings(made):
+    """What the manifest says of padding, where a model has any."""
+    said = {name: one.padding for name, one in made.items() if one.padding != "kept"}
+    return {"padding": said} if said else {}
 
 
 class _CallableModule(types.ModuleType):

@@ -21,10 +21,11 @@ class _Unknown(Exception):
 
 
 class Elements:
-    """Elements of the values that `steps` make."""
+    """Elements of the values that `steps` make. `numbers`: values of which each element is a certain number."""
 
-    def __init__(self, steps):
+    def __init__(self, steps, numbers=None):
         self._made = {output: step for step in steps for output in step.outputs}
+        self._numbers = numbers or {}
         self._dims, self._sizes, self._known, self._programs = {}, {}, {}, {}
 
     def index(self, name, size):
@@ -72,7 +73,16 @@ class Elements:
         moved = sympy.expand(e.subs({d: d + 1 for d in dims}, simultaneous=True))
         return all(c >= 0 for c in moved.as_coefficients_dict().values())
 
+    def source(self, step, index):
+        """Where the input of a view has what its output has at `index`; None where that is not known."""
+        try:
+            return [sympy.expand(sympy.sympify(place)) for place in getattr(self, "_" + step.name)(step, index)]
+        except _Unknown:
+            return None
+
     def _find(self, value, index):
+        if value in self._numbers:
+            return self._numbers[value]
         if value.constant:
             return _constant(value.tensor)
         step = self._made.get(value)
@@ -141,10 +151,12 @@ class Elements:
             terms = sympy.Add.make_args(sympy.expand(e))
             whole = [t for t in terms if sympy.fraction(sympy.cancel(t / size))[1] == 1]
             rest = sympy.expand(sum((t for t in terms if t not in whole), sympy.Integer(0)))
-            if not (self.never_negative(rest) and self.never_negative(size - 1 - rest)):
-                raise _Unknown
-            places.append(rest)
-            e = sympy.expand(sum((sympy.cancel(t / size) for t in whole), sympy.Integer(0)))
+            if self.never_negative(rest) and self.never_negative(size - 1 - rest):
+                places.append(rest)
+                e = sympy.expand(sum((sympy.cancel(t / size) for t in whole), sympy.Integer(0)))
+            else:
+                places.append(sympy.Mod(e, size))
+                e = sympy.floor(e / size)
         return [e, *reversed(places)]
 
     def _pointwise(self, step, index, at):

@@ -7,7 +7,7 @@ import inspect
 import torch
 
 from ..runtime import Plan
-from . import _bisect, _layouts, _lower, _quantize
+from . import _bisect, _layouts, _lower, _padding, _quantize
 from ._errors import ExportError
 from ._history import History
 from ._plan import Constants
@@ -46,6 +46,8 @@ class Made:
     numerics: list
     history: History
     accuracy: dict = dataclasses.field(default_factory=dict)  # output -> how far quantising took it
+    padding: str = "kept"  # or "removed: ...", "kept: why"
+    unpadded: object = None  # the Made of the plan without padding
 
 
 @contextlib.contextmanager
@@ -176,6 +178,7 @@ class Options:
     tolerance: float = 1024.0
     rewrites: tuple = ()
     quantize: str | None = None
+    padding: str = "auto"
 
 
 class _Traced:
@@ -194,12 +197,17 @@ class _Traced:
         """(Made without its differences, the eager model)."""
         history = History()
         lowering = _lower.Lowering(self.program, self.dims, options.rewrites, history.see, last)
-        plan = Plan(lowering.run(self.output_names, constants), constants.tensors)
+        weights = constants if options.padding == "keep" else Constants()
+        plan = Plan(lowering.run(self.output_names, weights), weights.tensors)
         eager = _Eager(self.model, lowering, self.names)
         cases, layout = _golden(plan, eager, self.examples)
         held = _state(lowering, eager.buffers(), constants)
         classes = plan.numerics(**cases[0][0])
-        return Made(plan.entry, layout, held, cases, {}, lowering.dropped, classes, history), eager
+        made = Made(plan.entry, layout, held, cases, {}, lowering.dropped, classes, history)
+        made.unpadded = _padding.unpadded(lowering, made, constants, options)
+        if made.unpadded is None and weights is not constants:
+            made.plan = lowering.build.write(lowering.outputs, constants)
+        return made, eager
 
     def refuse(self, cases, apart, options):
         """Raises an ExportError that says where the largest difference comes from."""
@@ -221,14 +229,14 @@ def make(entry, constants, options):
         if not max(made.differences.values(), default=0.0) <= options.tolerance:
             traced.refuse(made.cases, apart, options)
         if options.quantize is None:
-            return made
+            return _padding.served(made)
         if options.quantize == "bf16":
             narrow, _ = _Traced(_quantize.as_bfloat16(entry)).made(constants, options)
         else:
             narrow, _ = traced.made(constants, options, last=_quantize.Int8(options.rewrites))
         narrow.differences = made.differences
         narrow.accuracy = _accuracy(eager, narrow.cases, traced.examples[0])
-        return narrow
+        return _padding.served(narrow)
 
 
 def _accuracy(eager, cases, like):

@@ -14,6 +14,8 @@ from ..accelerate import accelerated
 from ._dims import name_dims
 from ._errors import ExportError, where
 from ._plan import Constants, PlanBuilder, Value
+from ._ragged import remove
+from ._tokens import Refused
 from .lowerings import TABLE, Unsupported
 from .rewrites import rewrite
 
@@ -107,12 +109,25 @@ class Lowering:
                 self._call(node)
         if self.missing:
             raise ExportError("no lowering for:\n  " + "\n  ".join(self.missing))
-        outputs = self._outputs(output_names)
+        self.outputs = self._outputs(output_names)
+        return self._write(self.build, self.outputs, constants, self.see)
+
+    def _write(self, build, outputs, constants, see=None):
         values = [value for _, value in outputs]
-        self.build.steps = rewrite(self.build, values, self.rewrites, self.see)
+        build.steps = rewrite(build, values, self.rewrites, see)
         if self.last is not None:
-            self.build.steps = self.last(self.build.steps, values, self.build)
-        return self.build.write(outputs, constants)
+            build.steps = self.last(build.steps, values, build)
+        return build.write(outputs, constants)
+
+    def without_padding(self, constants, without_mask):
+        """(the plan's JSON over the tokens that exist, a Ragged), after `run`; its weights go to `constants`.
+
+        Raises Refused with the reason where it cannot be proved to be the same.
+        """
+        if self.changes:
+            raise Refused("the model keeps state")
+        ragged = remove(self.build, self.outputs, without_mask)
+        return self._write(ragged.build, ragged.outputs, constants), ragged
 
     def _placeholder(self, node):
         if node.name in self.names:

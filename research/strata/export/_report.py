@@ -24,6 +24,7 @@ class Report:
     dropped: tuple = ()  # (name, value) of outputs that are no tensors
     quantized: str | None = None  # int8 or bf16
     accuracy: dict = dataclasses.field(default_factory=dict)  # output -> how far quantising took it from float32
+    padding: dict = dataclasses.field(default_factory=dict)  # entry point -> "removed: ...", or "kept: why"
     histories: dict = dataclasses.field(default_factory=dict, repr=False)  # entry point -> History
 
     def __str__(self):
@@ -35,7 +36,12 @@ class Report:
         worst = f"before quantising, {worst}" if self.quantized else worst
         left_out = "".join(f"; left out {name}, which is no tensor but {value}" for name, value in self.dropped)
         size = f"{self.weight_bytes / 2**20:.1f} MiB of weights"
-        return f"{self.path}: {self.steps} steps ({kinds}), {size}; {worst}{left_out}{self._accuracy()}"
+        said = f"{worst}{left_out}{self._padding()}{self._accuracy()}"
+        return f"{self.path}: {self.steps} steps ({kinds}), {size}; {said}"
+
+    def _padding(self):
+        said = {name: text for name, text in self.padding.items() if text != "kept"}
+        return "".join(f"; padding {f'of {n} ' if len(self.padding) > 1 else ''}{text}" for n, text in said.items())
 
     def _accuracy(self):
         lines = [_quantize.sentence(self.quantized, *one) for one in self.accuracy.items()]
@@ -69,6 +75,7 @@ def report(path, made, weights, quantized=None):
         dropped=tuple(d for one in made.values() for d in one.dropped),
         quantized=quantized,
         accuracy=accuracy,
+        padding={name: one.padding for name, one in made.items()},
         histories={name: one.history for name, one in made.items()},
     )
 

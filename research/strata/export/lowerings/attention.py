@@ -6,12 +6,7 @@ import torch
 
 from ._table import Unsupported, fake, lowers
 from .pointwise import fused
-from .sources import counted
-
-
-def _runs(build, batch, length):
-    """Offsets 0, length, ..., batch * length."""
-    return build.slice(counted(build, batch * length + 1), 0, 0, batch + 1, length)
+from .sources import even_runs
 
 
 def _bias(build, mask, like, batch, heads, queries, keys):
@@ -50,8 +45,8 @@ def _attention(build, node, q, k, v, mask=None, dropout=0.0, is_causal=False, sc
         if not _equal(b, batch):
             rows = build.broadcast(rows, [batch, s, h, d])
         flat.append(build.reshape(rows, [batch * s, h, d]))
-    ends = _runs(build, batch, m)
-    ends_k = ends if _equal(m, n) else _runs(build, batch, n)
+    ends = even_runs(build, batch, m)
+    ends_k = ends if _equal(m, n) else even_runs(build, batch, n)
     bias = None if mask is None else _bias(build, (mask, _mask_node(node)), like, batch, heads, m, n)
     lse = torch.float64 if q.dtype == torch.float64 else torch.float32
     y, _ = build.op(

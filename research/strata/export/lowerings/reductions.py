@@ -7,6 +7,7 @@ import torch
 from ._table import Unsupported, fake, lowers, wrap
 from .convolutions import padded
 from .pointwise import fused
+from .sources import even_runs
 
 
 def _over(build, x, like, dims, name="reduce", dtype=None, **attrs):
@@ -14,11 +15,22 @@ def _over(build, x, like, dims, name="reduce", dtype=None, **attrs):
     kept = [d for d in range(like.dim()) if d not in dims]
     if not dims:
         return x
+    if dims == [1] and attrs.get("operation") in ("sum", "mean") and like.dim() > 2 and dtype in (None, x.dtype):
+        return _pooled(build, x, like, attrs["operation"])
     inner = build.permute(x, kept + dims)
     count = math.prod([like.shape[d] for d in dims])
     rows = build.reshape(inner, [*(like.shape[d] for d in kept), count])
     dtype = dtype or x.dtype
     return build.op(name, [rows], attrs, [build.value((dtype, [like.shape[d] for d in kept]))])[0]
+
+
+def _pooled(build, x, like, mode):
+    """The sum or mean over dim 1, down the rows as they lie: x need not be turned."""
+    batch, length, *rest = like.shape
+    rows = build.reshape(x, [batch * length, math.prod(rest)])
+    made = build.value((x.dtype, [batch, math.prod(rest)]))
+    build.op("segment_pool", [rows, even_runs(build, batch, length)], {"mode": mode}, [made])
+    return build.reshape(made, [batch, *rest])
 
 
 def _dims(dim, rank):

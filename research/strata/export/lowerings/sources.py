@@ -28,6 +28,11 @@ def _counted(build, size):
     return fused(build, (torch.int64, [size]), lambda v: v - 1, ends)
 
 
+def even_runs(build, count, length):
+    """Offsets 0, length, ..., count * length."""
+    return build.slice(counted(build, count * length + 1), 0, 0, count + 1, length)
+
+
 def number_of(build, size):
     """A size as an int64 tensor without dims."""
     return build.reshape(build.slice(counted(build, size + 1), 0, size, 1), [])

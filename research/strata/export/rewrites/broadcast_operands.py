@@ -25,7 +25,7 @@ def _bare(inputs, shape, views):
 
 
 def _covers(inputs, shape):
-    return all(
+    return any(len(v.shape) == len(shape) for v in inputs) and all(
         size == 1 or any(len(v.shape) >= back and v.shape[-back] == size for v in inputs)
         for back, size in enumerate(reversed(shape), 1)
     )

@@ -20,7 +20,7 @@ from .._elements import Elements, is_bool
 from .._plan import Step, live
 
 _MOST_ATOMS = 8
-_UNKNOWN = object()  # a finite number
+UNKNOWN = object()  # a finite number
 
 
 def apply(steps, outputs, build):
@@ -125,12 +125,12 @@ class Hidden:
         cases = []
         for truths in itertools.product((False, True), repeat=len(atoms)):
             given = dict(zip(atoms, truths))
-            cases.append((given, _value(term, given)))
-        hides = lambda number: number is not _UNKNOWN and number <= least  # noqa: E731
+            cases.append((given, value_of(term, given)))
+        hides = lambda number: number is not UNKNOWN and number <= least  # noqa: E731
         self.needed = [(a, t) for a in atoms for t in (True, False)
                        if all(hides(v) for given, v in cases if given[a] != t)]  # fmt: skip
         seen = [v for given, v in cases if all(given[a] == t for a, t in self.needed)]
-        self.exact = all(v is not _UNKNOWN and v == 0 for v in seen)
+        self.exact = all(v is not UNKNOWN and v == 0 for v in seen)
 
 
 def _atoms(term):
@@ -142,23 +142,25 @@ def _atoms(term):
             yield from _atoms(part)
 
 
-def _value(term, given):
-    """A term where its conditions are `given`: a number, a bool or _UNKNOWN."""
+def value_of(term, given):
+    """A term where its conditions are `given`: a number, a bool or UNKNOWN."""
     if isinstance(term, (bool, int, float)):
         return term
     if not isinstance(term, tuple):
-        return int(term) if term.is_Integer else _UNKNOWN
+        return int(term) if term.is_Integer else UNKNOWN
     if term in given:
         return given[term]
     if term[0] == "load":
-        return _UNKNOWN
-    args = [_value(part, given) for part in term[1:]]
-    if term[0] == "select" and args[0] is not _UNKNOWN:
+        return UNKNOWN
+    args = [value_of(part, given) for part in term[1:]]
+    if term[0] == "select" and args[0] is not UNKNOWN:
         return args[1] if args[0] else args[2]
-    if term[0] == "add" and _UNKNOWN in args:
-        known = [a for a in args if a is not _UNKNOWN]
-        return known[0] if known and known[0] == -math.inf else _UNKNOWN
-    return _UNKNOWN if _UNKNOWN in args or term[0] not in _NUMBERS else _NUMBERS[term[0]](*args)
+    if term[0] == "mul" and 0 in args:
+        return 0
+    if term[0] == "add" and UNKNOWN in args:
+        known = [a for a in args if a is not UNKNOWN]
+        return known[0] if known and known[0] == -math.inf else UNKNOWN
+    return UNKNOWN if UNKNOWN in args or term[0] not in _NUMBERS else _NUMBERS[term[0]](*args)
 
 
 _NUMBERS = {
