@@ -297,8 +297,6 @@ def _where(build, node, condition, a, b):
         c = c if c.dtype == torch.bool else c.to(torch.bool)
         if dtype == torch.bool:
             return (c & x) | (~c & y) if hasattr(x, "to") and hasattr(y, "to") else _choose(c, x, y)
-        if not hasattr(x, "to") and not hasattr(y, "to"):  # two numbers: one becomes the program's own value
-            x = c.to(dtype) * 0 + x
         return _select(c, _cast(x, dtype), _cast(y, dtype), dtype)
 
     return fused(build, fake(node), function, condition, a, b)
