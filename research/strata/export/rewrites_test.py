@@ -89,6 +89,16 @@ CASES = {
     "gate": (["gates"], lambda x, y: y * layer(x), ["linear"]),
     "swiglu": (["activations", "gates"], lambda x, y: F.silu(layer(x)) * layer(x, seed=2), ["linear", "linear"]),
     "geglu, last first": (["activations", "gates"], lambda x, y: layer(x, seed=2) * F.gelu(layer(x)), ["linear"] * 2),
+    "geglu of one weight": (
+        ["split_gates", "activations", "gates"],
+        lambda x, y: (lambda a, b: a * F.gelu(b))(*layer(x, 12).chunk(2, -1)),
+        ["linear", "linear"],
+    ),
+    "swiglu of one weight without a bias": (
+        ["split_gates", "activations", "gates"],
+        lambda x, y: (lambda a, b: F.silu(a) * b)(*layer(x, 10, bias=False).chunk(2, -1)),
+        ["linear", "linear"],
+    ),
     "residual": (["residuals"], lambda x, y: layer(x) + y, ["linear"]),
     "residual in front": (["residuals"], lambda x, y: y + layer(x), ["linear"]),
     "all of them": (
@@ -163,6 +173,16 @@ NEAR_MISSES = {
     "a column's bias": (["linear_bias"], lambda x, y: layer(x, bias=False) + weight(4, 1)),
     "a gate that broadcasts": (["gates"], lambda x, y: layer(x) * y[:, :1]),
     "the square of a layer": (["gates"], lambda x, y: (lambda z: z * z)(layer(x))),
+    "halves that others read": (
+        ["split_gates"],
+        lambda x, y: (lambda a, b: (a * F.gelu(b), b.sum(1)))(*layer(x, 12).chunk(2, -1)),
+    ),
+    "thirds": (["split_gates"], lambda x, y: (lambda a, b, c: a * b + c)(*layer(x, 12).chunk(3, -1))),
+    "halves of the rows": (["split_gates"], lambda x, y: (lambda a, b: a * b)(*layer(x, 12).chunk(2, 1))),
+    "halves of two layers": (
+        ["split_gates"],
+        lambda x, y: layer(x, 12)[..., :6] * layer(y, 12, seed=2)[..., 6:],
+    ),
     "a difference": (["residuals"], lambda x, y: y - layer(x)),
     "a multiple of the other": (["residuals"], lambda x, y: torch.add(layer(x), y, alpha=2)),
     "a residual that broadcasts": (["residuals"], lambda x, y: layer(x) + y[:1]),

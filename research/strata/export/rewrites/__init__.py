@@ -23,6 +23,7 @@ from . import (
     residuals,
     rms_norm,
     row_shapes,
+    split_gates,
     views,
 )
 
@@ -37,6 +38,7 @@ RULES = [
     rms_norm,
     fold_batch_norm,
     linear_bias,
+    split_gates,
     # batch_norm's residual comes ahead of its activation, linear's behind it.
     activations,
     gates,
