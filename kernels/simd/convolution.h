@@ -48,9 +48,9 @@ struct ConvolutionProducts {
   bool places_in_rows;
   int64_t images, parts;  // of one product; of the batch
 
-  explicit ConvolutionProducts(const Convolution& convolution) : c(convolution) {
+  explicit ConvolutionProducts(const Convolution& convolution, bool may_turn = true) : c(convolution) {
     const int64_t places = c.windows.places();
-    places_in_rows = places <= kSmallMap;
+    places_in_rows = may_turn && places <= kSmallMap;
     images = places_in_rows ? std::clamp<int64_t>(kManyPlaces / std::max<int64_t>(1, places), 1, 64) : 1;
     images = std::clamp<int64_t>(images, 1, std::max<int64_t>(1, c.batch));
     parts = (c.batch + images - 1) / images;

@@ -121,6 +121,12 @@ struct WindowMatrix {
     return made;
   }
 
+  // Where step k of the first place is.
+  HWY_INLINE const T* StepAt(size_t k) const {
+    const auto all = static_cast<size_t>(windows.taps());
+    return data + static_cast<int64_t>(k / all) * channel_stride + taps[k % all];
+  }
+
   // What one step of k copies: a vector from each place to the next. What is too much of it is written over by the next
   // one, or by the next step.
   struct Piece {
@@ -178,10 +184,9 @@ struct WindowMatrix {
                                  : &WindowMatrix::CopyPieces<0, F>;
       (this->*copy)(pieces, p, first, k, kWidth, out);
     }
-    const auto all = static_cast<size_t>(windows.taps());
     for (; k < steps; ++k) {
       F* const to = out + k * kWidth;
-      const T* const from = data + static_cast<int64_t>((first + k) / all) * channel_stride + taps[(first + k) % all];
+      const T* const from = StepAt(first + k);
       for (size_t r = 0; r < made; ++r) PackRow(from + runs[r].from, runs[r].count, to + runs[r].to);
       std::fill(to + count, to + kWidth, F(0));
     }

@@ -9,6 +9,7 @@
 namespace strata {
 
 struct Convolution;
+struct DotKernel;
 
 // x [N, C, D, H, W], weight [O, C / groups, R, S, T], bias [O]; y [N, O, I, J, K] with
 //   I = (D + 2 padding_d - dilation_d (R - 1) - 1) // stride_d + 1, J and K likewise.
@@ -51,6 +52,10 @@ void ConvolutionCpu(const OpContext&, const Convolution&);
 void ConvolutionF32(const OpContext&, const Convolution&);
 void ConvolutionF64(const OpContext&, const Convolution&);
 void ConvolutionBf16(const OpContext&, const Convolution&);
+// In bfloat16 by dot-product instructions; not where each channel is convolved alone. Workspace: ConvolutionDotBytes.
+void ConvolutionBf16Dot(const OpContext&, const Convolution&);
+void ConvolutionBf16Amx(const OpContext&, const Convolution&);
+size_t ConvolutionDotBytes(const Convolution& c, const DotKernel& kernel, int num_threads);
 // The weight's panels (PackB).
 void ConvolutionPrepareCpu(const TensorView& weight, void* out);
 void ConvolutionPrepareF32(const TensorView& weight, void* out);

@@ -1,5 +1,7 @@
 #include <string>
 
+#include "kernels/base/cpu_features.h"
+#include "kernels/dot/dot_gemm.h"
 #include "kernels/ops/convolution/convolution.h"
 #include "kernels/simd/convolution.h"
 #include "kernels/simd/targets.h"
@@ -86,9 +88,27 @@ size_t Bytes(const Call& call, int num_threads) {
   return ConvolutionBytes(ConvolutionOf(call), Element(dtype), SizeOf(dtype), num_threads);
 }
 
+bool Bf16Amx(const Call& call) { return Cpu().amx_bf16 && !ConvolutionOf(call).Depthwise(); }
+// With AMX, too, so that the row can be named there: it is never the first.
+bool Bf16Dot(const Call& call) {
+  return Cpu().avx512_bf16 && (Cpu().fast_bf16_dot || Cpu().amx_bf16) && !ConvolutionOf(call).Depthwise();
+}
+
+template <void (*kRun)(const OpContext&, const Convolution&)>
+void RunDot(const OpContext& context, const Call& call) {
+  if (call.outputs[0].numel() > 0) kRun(context, ConvolutionOf(call));
+}
+
+template <const DotKernel& (*kKernel)()>
+size_t DotBytes(const Call& call, int num_threads) {
+  return ConvolutionDotBytes(ConvolutionOf(call), kKernel(), num_threads);
+}
+
 size_t PreparedBytes(const TensorView& weight) {
   // One channel alone is convolved with the weight as it lies.
   if (!SimdSupported() || weight.numel() == 0 || weight.size(1) == 1) return 0;
+  // Dot products read the weight as it lies.
+  if (weight.dtype == DType::kBF16 && (Cpu().amx_bf16 || (Cpu().avx512_bf16 && Cpu().fast_bf16_dot))) return 0;
   const auto outputs = static_cast<size_t>(weight.size(0));
   return PackedBytes(outputs, static_cast<size_t>(weight.numel()) / outputs, Element(weight.dtype));
 }
@@ -101,12 +121,39 @@ bool PreparedPays(const Call& call) {
   return products.places_in_rows && c.groups == 1 && shape.m > kFewRows && !ReadsPlain(shape, Element(c.x->dtype));
 }
 
+constexpr DTypeSet kBf16 = SetOf(DType::kBF16);
 constexpr Variant kRows[] = {
+    {.name = "bf16_amx",
+     .run = RunDot<ConvolutionBf16Amx>,
+     .numerics = "bf16-amx",
+     .dtypes = kBf16,
+     .accepts = Bf16Amx,
+     .needs = "AMX-BF16",
+     .workspace_bytes = DotBytes<Bf16AmxKernel>},
+    {.name = "bf16_dot",
+     .run = RunDot<ConvolutionBf16Dot>,
+     .numerics = "bf16-dot",
+     .dtypes = kBf16,
+     .accepts = Bf16Dot,
+     .needs = "AVX512-BF16",
+     .workspace_bytes = DotBytes<Bf16DotKernel>},
     {.name = "simd", .run = RunCpu, .accepts = Simd, .workspace_bytes = Bytes},
     {.name = "ref", .run = RunRef, .numerics = "reference"},
 };
 
 }  // namespace
+
+size_t ConvolutionDotBytes(const Convolution& c, const DotKernel& kernel, int num_threads) {
+  if (c.batch == 0) return 0;
+  const ConvolutionProducts products(c, /*may_turn=*/false);
+  const GemmShape shape = products.shape(1);
+  const auto bytes = [&](int threads) {
+    return AlignUp(products.tap_bytes() + products.plane_bytes(sizeof(BF16)) +
+                   DotGemmBytes({shape.m, shape.n, DotSteps(shape.k, 2)}, /*packed=*/false, kernel, threads));
+  };
+  return WholeProducts(products.count(), num_threads) ? static_cast<size_t>(num_threads) * bytes(1)
+                                                      : bytes(num_threads);
+}
 
 namespace ops::convolution {
 constinit const std::array<OpDef, 1> kOps = {

@@ -1,9 +1,11 @@
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "kernels/core/scalar.h"
 #include "kernels/core/typed_kernel.h"
 #include "kernels/ops/pool/pool.h"
+#include "kernels/ops/pool/pool_backward.h"
 #include "kernels/simd/windows.h"
 
 namespace strata {
@@ -56,6 +58,20 @@ void PoolRef(const OpContext&, const PoolCall& c) {
         double v = Gather(w, c.operation, c.x.In<T>() + channel * w.image(), place);
         if (c.operation == Pooling::kMean) v /= c.DivisorAt(place);
         c.y.Out<T>()[channel * w.places() + p] = FromDouble<T>(v);
+      }
+    }
+  });
+}
+
+void PoolBackwardRef(const OpContext&, const PoolCall& c, const TensorView& grad_x) {
+  DispatchFloat(grad_x.dtype, [&](auto type) {
+    using T = decltype(type);
+    const int64_t image = c.windows.image();
+    for (int64_t channel = 0; channel < c.channels; ++channel) {
+      std::vector<double> sums(static_cast<size_t>(image));
+      AddPoolGradients(c, c.x.In<T>() + channel * image, c.y.In<T>() + channel * c.windows.places(), sums.data());
+      for (int64_t i = 0; i < image; ++i) {
+        grad_x.Out<T>()[channel * image + i] = FromDouble<T>(sums[static_cast<size_t>(i)]);
       }
     }
   });

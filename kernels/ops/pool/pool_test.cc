@@ -45,6 +45,44 @@ TEST(Pool, PassesEveryCheck) {
   }
 }
 
+TEST(Pool, TheGradientPassesEveryCheck) {
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF64}) {
+    for (size_t i = 0; i < std::size(kAttrs); ++i) {
+      for (const int64_t operation : {0, 1}) {
+        const OwnedCall forward = Make(i, operation, dtype, false);
+        const Outputs y = RunSample(ops::pool::kOps[0], forward);
+        std::mt19937_64 random(i + 50);
+        OwnedCall sample(kPoolBackward);
+        const auto& s = y.views[0].sizes;
+        sample.call.inputs[0] = RandomTensor(sample, dtype, {s[0], s[1], s[2], s[3], s[4]}, random);
+        sample.call.inputs[1] = RandomTensor(sample, dtype, {2, 3, 5, 9, forward.call.inputs[0].size(4)}, random);
+        for (size_t a = 0; a < 12; ++a) sample.call.attrs[a] = forward.call.attrs[a];
+        EXPECT_EQ(CheckAll(ops::pool::kOps[1], sample), "") << i << " " << NameOf(dtype);
+      }
+    }
+  }
+}
+
+std::vector<float> RunPoolBackward(std::vector<float> x, std::vector<float> grad, int64_t operation,
+                                   std::vector<int64_t> attrs) {
+  OwnedCall sample(kPoolBackward);
+  sample.call.inputs[0] = MakeView(grad.data(), DType::kF32, {1, 1, 1, 1, static_cast<int64_t>(grad.size())});
+  sample.call.inputs[1] = MakeView(x.data(), DType::kF32, {1, 1, 1, 1, static_cast<int64_t>(x.size())});
+  sample.call.attrs[0].i = operation;
+  for (size_t i = 0; i < attrs.size(); ++i) sample.call.attrs[1 + i].i = attrs[i];
+  const Outputs out = RunSample(ops::pool::kOps[1], sample);
+  const auto* g = out.views[0].In<float>();
+  return {g, g + out.views[0].numel()};
+}
+
+TEST(Pool, TheGradientGoesToTheFirstOfTheLargestOrToAll) {
+  const std::vector<float> x = {1, 4, 4, 2}, grad = {1, 10, 100, 1000};
+  // Windows of three, one beyond each end.
+  EXPECT_EQ(RunPoolBackward(x, grad, 0, {1, 1, 3, 1, 1, 1, 0, 0, 1, 1, 0}), (std::vector<float>{0, 111, 1000, 0}));
+  EXPECT_EQ(RunPoolBackward(x, grad, 1, {1, 1, 3, 1, 1, 1, 0, 0, 1, 1, 1}), (std::vector<float>{11, 111, 1110, 1100}));
+  EXPECT_EQ(RunPoolBackward(x, {6, 6, 6, 6}, 1, {1, 1, 3, 1, 1, 1, 0, 0, 1, 0, 0}), (std::vector<float>{5, 7, 7, 5}));
+}
+
 std::vector<float> RunPool(std::vector<float> x, int64_t operation, std::vector<int64_t> attrs) {
   OwnedCall sample(kPool);
   sample.call.inputs[0] = MakeView(x.data(), DType::kF32, {1, 1, 1, 1, static_cast<int64_t>(x.size())});
