@@ -5,8 +5,8 @@
 namespace strata {
 namespace {
 
-// Element by element, or row by row with all of a row's sums taken before its first element is written. Not of `linear`,
-// whose sums may wait where y will lie: its residual would be gone by then.
+// Element by element, or row by row with all of a row's sums taken before its first element is written. Not of
+// `linear`, whose sums may wait where y will lie: its residual would be gone by then.
 constexpr InPlacePair kPairs[] = {
     {"add", "x", "z"},
     {"add", "y", "z"},

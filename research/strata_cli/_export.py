@@ -1,4 +1,4 @@
-"""strata export MODULE:FUNCTION [-o DIR], strata export model.onnx"""
+"""strata export MODULE:FUNCTION [-o DIR], strata export model.onnx, strata export model.pt2"""
 
 import importlib
 import os
@@ -9,8 +9,8 @@ _DESCRIPTION = """Exports a model to a bundle, the folder that `strata serve` ru
 MODULE:FUNCTION names a Python function without arguments that returns a strata.export.Exportable: the model, example
 inputs, and which dims are dynamic. MODULE may be a module on the path or in this folder, or a file (model.py).
 
-FILE is a model.onnx: --dim gives its open dims a range or a size, --example has the inputs to compare with (otherwise
-random numbers, and zeros and ones where it wants integers)."""
+FILE is a model.onnx, whose open dims --dim gives a range or a size, or a model.pt2, an archive of torch.export.save.
+--example has the inputs to compare with (otherwise random numbers, and zeros and ones where it wants integers)."""
 
 _EPILOG = """examples:
   strata export strata.models.digits:exportable
@@ -23,7 +23,7 @@ _EPILOG = """examples:
 
 def add(commands):
     parser = commands.add_parser("export", help="a model to a bundle", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("source", metavar="MODULE:FUNCTION | FILE", help="what makes the model, or a model.onnx")
+    parser.add_argument("source", metavar="MODULE:FUNCTION | FILE", help="what makes the model; model.onnx, model.pt2")
     parser.add_argument("-o", "--output", metavar="DIR", help="the bundle's folder (NAME.bundle)")
     parser.add_argument("--name", help="what the service calls the model, instead of the Exportable's own name")
     parser.add_argument(
@@ -81,6 +81,13 @@ def _made(args):
 
 
 def run(args):
+    rewrites = [word for word in args.rewrites.split(",") if word]
+    if args.source.endswith(".pt2"):
+        from . import _files
+
+        path = _files.export_pt2(args, rewrites)
+        print(f"serve it with: strata serve {path}")
+        return 0
     made = _made(args)
     from strata import export
 
@@ -88,7 +95,6 @@ def run(args):
         made.name = args.name
     path = args.output or f"{made.name}.bundle"
     print(f"exporting {made.name}: trace, lower to Strata's operators, run the plan for the golden", flush=True)
-    rewrites = [word for word in args.rewrites.split(",") if word]
     report = export(**vars(made), path=path, rewrites=rewrites, quantize=args.quantize)
     if args.explain:
         print(report.explain())

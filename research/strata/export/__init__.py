@@ -21,8 +21,9 @@ from ._errors import ExportError
 from ._plan import Constants
 from ._report import Report, report
 from .onnx import from_onnx
+from .pt2 import from_pt2
 
-__all__ = ["Entry", "Exportable", "ExportError", "Report", "export", "from_onnx"]
+__all__ = ["Entry", "Exportable", "ExportError", "Report", "export", "from_onnx", "from_pt2"]
 
 
 @dataclasses.dataclass

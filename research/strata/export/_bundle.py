@@ -1,5 +1,6 @@
 """Writes a bundle: all of it, or nothing (docs/formats/bundle.md)."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -9,7 +10,7 @@ import shutil
 import tempfile
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 from .. import ops
 from ._errors import ExportError
@@ -63,13 +64,13 @@ def _golden(entries):
     }
 
 
-def _dump(path, value):
+def _text(value):
     """JSON that a person can read: one line a step."""
     text = json.dumps(value, indent=1)
     # Lists of numbers and names, and whole specs, read better on one line.
     text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r"\s*\n\s*", " ", m[1]) + "]", text)
     text = re.sub(r"\{\s+([^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\s*\n\s*", " ", m[1]) + "}", text)
-    path.write_text(text + "\n")
+    return text + "\n"
 
 
 def _alone(tensor):
@@ -78,10 +79,45 @@ def _alone(tensor):
     return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
 
 
+def _plan(entries):
+    return {"plan": 1, "entry_points": {entry: made.plan for entry, made in entries.items()}}
+
+
+def pack(*, name, entries, weights, quantize=None, provenance=None):
+    """The files of a bundle in memory: {name: bytes}."""
+    manifest = _manifest(name, entries, None, quantize, provenance or {}, "", "1")
+    return {
+        "manifest.json": _text(manifest).encode(),
+        "plan.json": _text(_plan(entries)).encode(),
+        "weights.safetensors": save({n: _alone(t) for n, t in weights.items()}),
+        "golden.safetensors": save(_golden(entries)),
+    }
+
+
+def install(path, name, contents):
+    """Writes the files of `pack` into the folder `path`, as `write` does."""
+    with _folder(path, name) as folder:
+        for file, data in contents.items():
+            (folder / file).write_bytes(data)
+
+
 def write(path, *, name, entries, weights, tokenizer=None, embeddings=None, description="", version="1",
           quantize=None, provenance=None):
     """Writes the folder `path` with the entry points {name: Made}. An existing bundle there is replaced whole; anything
     else there is an error."""
+    with _folder(path, name) as folder:
+        manifest = _manifest(name, entries, embeddings, quantize, provenance or {}, description, version)
+        if tokenizer is not None:
+            shutil.copyfile(tokenizer, folder / "tokenizer.json")
+        (folder / "manifest.json").write_text(_text(manifest))
+        (folder / "plan.json").write_text(_text(_plan(entries)))
+        save_file({n: _alone(t) for n, t in weights.items()}, folder / "weights.safetensors")
+        save_file(_golden(entries), folder / "golden.safetensors")
+
+
+@contextlib.contextmanager
+def _folder(path, name):
+    """A new folder, which takes the place of `path` when all is written; nothing is left of it otherwise."""
     path = pathlib.Path(path)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", name):
         raise ExportError(f"the model's name is {name!r}, wanted 1 to 128 letters, digits, dots, dashes or underscores")
@@ -90,13 +126,7 @@ def write(path, *, name, entries, weights, tokenizer=None, embeddings=None, desc
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        manifest = _manifest(name, entries, embeddings, quantize, provenance or {}, description, version)
-        if tokenizer is not None:
-            shutil.copyfile(tokenizer, folder / "tokenizer.json")
-        _dump(folder / "manifest.json", manifest)
-        _dump(folder / "plan.json", {"plan": 1, "entry_points": {entry: made.plan for entry, made in entries.items()}})
-        save_file({n: _alone(t) for n, t in weights.items()}, folder / "weights.safetensors")
-        save_file(_golden(entries), folder / "golden.safetensors")
+        yield folder
         os.chmod(folder, 0o755)
         for file in folder.iterdir():
             os.chmod(file, 0o644)  # safetensors writes for its owner alone
@@ -106,4 +136,3 @@ def write(path, *, name, entries, weights, tokenizer=None, embeddings=None, desc
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return manifest

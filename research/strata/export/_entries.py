@@ -181,7 +181,7 @@ class Options:
     padding: str = "auto"
 
 
-class _Traced:
+class Traced:
     """A model's graph, and the arguments that it was traced with."""
 
     def __init__(self, entry):
@@ -222,21 +222,25 @@ def make(entry, constants, options):
     Raises ExportError.
     """
     with _as_forward(entry):
-        traced = _Traced(entry)
-        made, eager = traced.made(Constants() if options.quantize else constants, options)
-        apart = [_differences(eager, case, traced.examples[0]) for case in made.cases]
-        made.differences = _worst(apart)
-        if not max(made.differences.values(), default=0.0) <= options.tolerance:
-            traced.refuse(made.cases, apart, options)
-        if options.quantize is None:
-            return _padding.served(made)
-        if options.quantize == "bf16":
-            narrow, _ = _Traced(_quantize.as_bfloat16(entry)).made(constants, options)
-        else:
-            narrow, _ = traced.made(constants, options, last=_quantize.Int8(options.rewrites))
-        narrow.differences = made.differences
-        narrow.accuracy = _accuracy(eager, narrow.cases, traced.examples[0])
-        return _padding.served(narrow)
+        return finish(Traced(entry), constants, options, entry)
+
+
+def finish(traced, constants, options, entry=None):
+    """The Made of a traced model; without its Entry, bf16 is not possible."""
+    made, eager = traced.made(Constants() if options.quantize else constants, options)
+    apart = [_differences(eager, case, traced.examples[0]) for case in made.cases]
+    made.differences = _worst(apart)
+    if not max(made.differences.values(), default=0.0) <= options.tolerance:
+        traced.refuse(made.cases, apart, options)
+    if options.quantize is None:
+        return _padding.served(made)
+    if options.quantize == "bf16":
+        narrow, _ = Traced(_quantize.as_bfloat16(entry)).made(constants, options)
+    else:
+        narrow, _ = traced.made(constants, options, last=_quantize.Int8(options.rewrites))
+    narrow.differences = made.differences
+    narrow.accuracy = _accuracy(eager, narrow.cases, traced.examples[0])
+    return _padding.served(narrow)
 
 
 def _accuracy(eager, cases, like):

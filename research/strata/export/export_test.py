@@ -294,6 +294,14 @@ def test_the_interpreter_says_what_is_wrong_with_inputs(tmp_path):
             plan(**inputs)
 
 
+def test_a_plan_whose_sizes_are_code_is_refused(tmp_path):
+    small(tmp_path / "b")
+    path = tmp_path / "b" / "plan.json"
+    path.write_text(path.read_text().replace('"shape": ["B", 6]', '"shape": ["().__class__", 6]'))
+    with pytest.raises(ValueError, match="is no expression of sizes"):
+        strata.runtime.load(tmp_path / "b")(x=torch.ones(2, 4))
+
+
 def test_a_bundle_of_another_operator_version_is_refused(tmp_path):
     small(tmp_path / "b")
     path = tmp_path / "b" / "manifest.json"
