@@ -1,102 +1,62 @@
 #include "systems/formats/json.h"
 
-#include <simdjson.h>
-
-#include <cstring>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
+#include "systems/formats/json_node.h"
 #include "systems/formats/text.h"
 
 namespace strata::runtime {
-namespace {
 
-using Element = simdjson::dom::element;
-static_assert(sizeof(Element) == 16 && std::is_trivially_copyable_v<Element>, "Json holds one by value");
+using Kind = JsonNode::Kind;
 
-}  // namespace
-
-struct JsonAccess {
-  static Element Get(const Json& json) {
-    Element element;
-    std::memcpy(&element, json.element_, sizeof element);
-    return element;
-  }
-  static Json Make(const Element& element) {
-    Json json;
-    std::memcpy(json.element_, &element, sizeof element);
-    return json;
-  }
-};
-
-bool Json::is_null() const { return JsonAccess::Get(*this).is_null(); }
-bool Json::is_array() const { return JsonAccess::Get(*this).is_array(); }
-bool Json::is_object() const { return JsonAccess::Get(*this).is_object(); }
+bool Json::is_null() const { return node_->kind == Kind::kNull; }
+bool Json::is_array() const { return node_->kind == Kind::kArray; }
+bool Json::is_object() const { return node_->kind == Kind::kObject; }
 
 std::optional<bool> Json::AsBool() const {
-  bool value;
-  if (JsonAccess::Get(*this).get(value) != simdjson::SUCCESS) return std::nullopt;
-  return value;
+  return node_->kind == Kind::kBool ? std::optional(node_->flag) : std::nullopt;
 }
 
 std::optional<int64_t> Json::AsInteger() const {
-  int64_t value;
-  if (JsonAccess::Get(*this).get(value) != simdjson::SUCCESS) return std::nullopt;
-  return value;
+  return node_->kind == Kind::kNumber && node_->whole ? std::optional(node_->number.integer) : std::nullopt;
 }
 
 std::optional<double> Json::AsNumber() const {
-  double value;
-  if (JsonAccess::Get(*this).get(value) != simdjson::SUCCESS) return std::nullopt;
-  return value;
+  return node_->kind == Kind::kNumber ? std::optional(node_->number.value) : std::nullopt;
 }
 
 std::optional<std::string_view> Json::AsString() const {
-  std::string_view value;
-  if (JsonAccess::Get(*this).get(value) != simdjson::SUCCESS) return std::nullopt;
-  return value;
+  return node_->kind == Kind::kString ? std::optional(node_->text) : std::nullopt;
 }
 
 absl::Status Json::ForEachElement(FunctionRef<absl::Status(Json)> f) const {
-  simdjson::dom::array array;
-  if (JsonAccess::Get(*this).get(array) != simdjson::SUCCESS) return absl::InternalError("no JSON array");
-  for (const Element element : array) RUNTIME_RETURN_IF_ERROR(f(JsonAccess::Make(element)));
+  if (!is_array()) return absl::InternalError("no JSON array");
+  for (const JsonNode *at = node_ + 1, *end = node_ + node_->span; at != end; at += at->span) {
+    RUNTIME_RETURN_IF_ERROR(f(Json(at)));
+  }
   return absl::OkStatus();
 }
 
 absl::Status Json::ForEachMember(FunctionRef<absl::Status(std::string_view, Json)> f) const {
-  simdjson::dom::object object;
-  if (JsonAccess::Get(*this).get(object) != simdjson::SUCCESS) return absl::InternalError("no JSON object");
+  if (!is_object()) return absl::InternalError("no JSON object");
   std::unordered_set<std::string_view> seen;
-  for (const auto member : object) {
-    if (!seen.insert(member.key).second) {
-      return Invalid("the key ", Quote(member.key), " comes twice");
-    }
-    RUNTIME_RETURN_IF_ERROR(f(member.key, JsonAccess::Make(member.value)));
+  for (const JsonNode *key = node_ + 1, *end = node_ + node_->span; key != end; key += 1 + key[1].span) {
+    if (!seen.insert(key->text).second) return Invalid("the key ", Quote(key->text), " comes twice");
+    RUNTIME_RETURN_IF_ERROR(f(key->text, Json(key + 1)));
   }
   return absl::OkStatus();
 }
 
 std::string_view Json::KindText() const {
-  switch (JsonAccess::Get(*this).type()) {
-    case simdjson::dom::element_type::ARRAY:
-      return "an array";
-    case simdjson::dom::element_type::OBJECT:
-      return "an object";
-    case simdjson::dom::element_type::STRING:
-      return "a string";
-    case simdjson::dom::element_type::BOOL:
-      return "a boolean";
-    case simdjson::dom::element_type::NULL_VALUE:
-      return "null";
-    default:
-      return "a number";
-  }
+  constexpr std::string_view kNames[] = {"null", "a boolean", "a number", "a string", "an array", "an object"};
+  return kNames[static_cast<size_t>(node_->kind)];
 }
 
 struct JsonDocument::Impl {
-  simdjson::dom::parser parser;
-  Element root;
+  std::string text;  // strings point into it
+  std::vector<JsonNode> nodes;
 };
 
 JsonDocument::JsonDocument(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -106,18 +66,12 @@ JsonDocument::~JsonDocument() = default;
 
 absl::StatusOr<JsonDocument> JsonDocument::Parse(std::string_view text, int max_depth) {
   auto impl = std::make_unique<Impl>();
-  simdjson::error_code error = impl->parser.allocate(text.size(), static_cast<size_t>(max_depth));
-  if (error == simdjson::SUCCESS) error = impl->parser.parse(text.data(), text.size()).get(impl->root);
-  if (error == simdjson::DEPTH_ERROR) {
-    return Invalid("the JSON is nested deeper than ", max_depth, " levels");
-  }
-  if (error != simdjson::SUCCESS) {
-    return Invalid("the JSON is not valid: ", simdjson::error_message(error));
-  }
+  impl->text = std::string(text);
+  RUNTIME_RETURN_IF_ERROR(ParseJson(&impl->text, max_depth, &impl->nodes));
   return JsonDocument(std::move(impl));
 }
 
-Json JsonDocument::root() const { return JsonAccess::Make(impl_->root); }
+Json JsonDocument::root() const { return Json(impl_->nodes.data()); }
 
 absl::Status ReadFields(Json object, std::initializer_list<Field> fields, UnknownKeys unknown) {
   if (!object.is_object()) {

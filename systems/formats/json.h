@@ -1,5 +1,5 @@
 // A bundle's JSON: a parsed document to walk, and the strict reading of objects of a fixed form.
-// simdjson stays inside json.cc, so that including this costs nothing. Not for: requests (systems/protocol).
+// The parser is our own (json_node.h), so that strata-run can be one static file. Not for: requests (systems/protocol).
 //
 //   absl::StatusOr<JsonDocument> document = JsonDocument::Parse(text, /*max_depth=*/32);
 //   std::optional<Json> name, shape;
@@ -19,6 +19,8 @@
 #include "kernels/base/function_ref.h"
 
 namespace strata::runtime {
+
+struct JsonNode;
 
 // One value of a document. REQUIRES: its JsonDocument is alive.
 class Json {
@@ -40,8 +42,9 @@ class Json {
   std::string_view KindText() const;
 
  private:
-  friend struct JsonAccess;
-  alignas(8) std::byte element_[16];
+  friend class JsonDocument;
+  explicit Json(const JsonNode* node) : node_(node) {}
+  const JsonNode* node_;
 };
 
 class JsonDocument {

@@ -28,7 +28,7 @@ absl::StatusOr<Model> Model::Load(const std::string& path, const LoadOptions& op
   return Model(std::move(bundle), std::move(golden), parallel);
 }
 
-Model Model::Clone() const { return Model(bundle_, golden_, *parallel_); }
+Model Model::Clone(Parallel& parallel) const { return Model(bundle_, golden_, parallel); }
 
 const Signature* Model::signature(std::string_view entry_point) const {
   const std::shared_ptr<const Program> program = bundle_->program(entry_point);

@@ -68,8 +68,9 @@ class Model {
   // Of an entry point that has run; else nullptr.
   const Executor* executor(std::string_view entry_point) const;
 
-  // The same weights, memory of its own.
-  Model Clone() const;
+  // The same weights, memory of its own. REQUIRES: `parallel` outlives the clone; several may share one.
+  Model Clone() const { return Clone(*parallel_); }
+  Model Clone(Parallel& parallel) const;
 
  private:
   Model(std::shared_ptr<const Bundle> bundle, GoldenReport golden, Parallel& parallel);

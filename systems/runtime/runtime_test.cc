@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -35,16 +37,38 @@ TEST(RuntimeTest, RefusesABundleWithAFlippedBit) {
   EXPECT_EQ(Model::Load(bad.Write()).status().code(), absl::StatusCode::kDataLoss);
 }
 
-TEST(RuntimeTest, TheExampleProgramPrintsWhatTheModelGives) {
-  const std::string folder = RmsNormBundle().Write();
-  FILE* pipe = popen(("systems/runtime/example " + folder).c_str(), "r");
-  ASSERT_NE(pipe, nullptr);
+// What the command prints, and its exit code behind it.
+std::string Printed(const std::string& command) {
+  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
   std::string text;
   std::array<char, 4096> buffer;
   while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) text.append(buffer.data(), n);
-  EXPECT_EQ(pclose(pipe), 0);
+  return text + "exit " + std::to_string(WEXITSTATUS(pclose(pipe)));
+}
+
+TEST(RuntimeTest, TheExampleProgramPrintsWhatTheModelGives) {
+  const std::string text = Printed("systems/runtime/example " + RmsNormBundle().Write());
   EXPECT_THAT(text, testing::StartsWith("input x: float32 [B, 8]\n"));
-  EXPECT_EQ(std::count(text.begin(), text.end(), ' '), 4 + 7);
+  EXPECT_THAT(text, testing::EndsWith("exit 0"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), ' '), 4 + 7 + 1);
+}
+
+TEST(RuntimeTest, TheExampleProgramInCPrintsTheSameNumbers) {
+  const std::string folder = RmsNormBundle().Write();
+  const std::string text = Printed("systems/runtime/example_c " + folder);
+  EXPECT_THAT(text, testing::StartsWith("input x: dtype 0, [-1, 8]\n"));
+  auto model = Model::Load(folder);
+  ASSERT_TRUE(model.ok());
+  const auto y = model->Run("", {Tensor::Of<float>({1, 8}, {1, 0, 1, 0, 1, 0, 1, 0}).view()});
+  ASSERT_TRUE(y.ok());
+  std::string numbers;
+  for (int i = 0; i < 8; ++i) {
+    char one[32];
+    std::snprintf(one, sizeof one, "%s%.9g", i > 0 ? " " : "", static_cast<double>((*y)[0].view().In<float>()[i]));
+    numbers += one;
+  }
+  EXPECT_THAT(text, testing::EndsWith("\n" + numbers + "\nexit 0"));
+  EXPECT_THAT(Printed("systems/runtime/example_c /none"), testing::EndsWith("exit 1"));
 }
 
 }  // namespace

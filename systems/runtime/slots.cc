@@ -40,13 +40,16 @@ int Program::SlotToOverwrite(size_t s, size_t o, const std::vector<int>& last_us
   const OpSchema& schema = *step.op->schema;
   const bool list_output = schema.outputs[0].list;
   const Value& output = plan_.values[static_cast<size_t>(step.outputs[o])];
+  std::vector<int> roots;  // of every argument
+  ForEachInput(step, [&](int v) { roots.push_back(plan_.values[static_cast<size_t>(v)].root); });
+  std::sort(roots.begin(), roots.end());
   const auto fits = [&](int v) {
     const Value& value = plan_.values[static_cast<size_t>(v)];
     const auto root = static_cast<size_t>(value.root);
     if (slots_[root] < 0 || last_uses[root] != static_cast<int>(s) || value.partial) return false;
-    int readers = 0;  // another argument might look at other elements of this memory
-    ForEachInput(step, [&](int other) { readers += plan_.values[static_cast<size_t>(other)].root == value.root; });
-    return readers == 1 && SameLayout(value, output);
+    const auto [first, end] = std::equal_range(roots.begin(), roots.end(), value.root);
+    // Another argument might look at other elements of this memory.
+    return end - first == 1 && SameLayout(value, output);
   };
   for (size_t i = 0; i < step.inputs.size(); ++i) {
     const bool list = schema.inputs[i].list;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -161,6 +162,22 @@ TEST(StrataRunTest, SaysWhatMemoryRunsTake) {
   EXPECT_THAT(result.text, HasSubstr("memory: embed at B = 32, N = 256: a peak of "));
   EXPECT_THAT(result.text, HasSubstr("1 of 6 steps in place"));
   EXPECT_THAT(StrataRun(folder + " --memory --noin_place").text, HasSubstr("0 of 6 steps in place"));
+}
+
+// readelf says what a program asks the loader for. With a sanitizer it is not static.
+TEST(StrataRunTest, IsOneStaticFileBelowTenMegabytes) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers are shared libraries";
+#endif
+  FILE* pipe = popen("readelf -lW systems/runtime/strata-run; readelf -dW systems/runtime/strata-run", "r");
+  std::string text;
+  std::array<char, 4096> buffer;
+  while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) text.append(buffer.data(), n);
+  ASSERT_EQ(pclose(pipe), 0);
+  ASSERT_THAT(text, HasSubstr("LOAD"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("NEEDED")));
+  EXPECT_THAT(text, testing::Not(HasSubstr("INTERP")));
+  EXPECT_LT(std::filesystem::file_size("systems/runtime/strata-run"), 10'000'000u);
 }
 
 TEST(JsonTensorsTest, KeepsEveryBitBothWays) {
