@@ -9,10 +9,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void ConvolveBf16(const OpContext& context, const Convolution& c) { Convolve<BF16>(context, c); }
 void PrepareBf16(const TensorView& weight, void* out) { PrepareWeight<BF16>(weight, out); }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void DepthwiseAll(const OpContext& context, const Convolution& c) {
   const bool lanes = DepthwiseLanesSpace::Pays(c);
@@ -19,6 +20,7 @@ void DepthwiseAll(const OpContext& context, const Convolution& c) {
   });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

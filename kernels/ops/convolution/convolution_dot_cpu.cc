@@ -15,6 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 // Steps of pairs along k of the places [column, ...), as bf16_product.h wants a panel.
 void PackPairs(const WindowMatrix<BF16>& windows, size_t num_k, size_t column, size_t columns, size_t first,
@@ -102,6 +103,7 @@ void ConvolveDot(const OpContext& context, const Convolution& c, const DotKernel
                  [&](const OpContext& on, int64_t image, int64_t group) { convolver.Product(on, image, group); });
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

@@ -9,10 +9,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void ConvolveF32(const OpContext& context, const Convolution& c) { Convolve<float>(context, c); }
 void PrepareF32(const TensorView& weight, void* out) { PrepareWeight<float>(weight, out); }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();

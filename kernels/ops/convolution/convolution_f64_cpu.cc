@@ -9,10 +9,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace strata {
 namespace HWY_NAMESPACE {
+namespace {
 
 void ConvolveF64(const OpContext& context, const Convolution& c) { Convolve<double>(context, c); }
 void PrepareF64(const TensorView& weight, void* out) { PrepareWeight<double>(weight, out); }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace strata
 HWY_AFTER_NAMESPACE();
