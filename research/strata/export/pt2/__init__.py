@@ -5,6 +5,7 @@ answer, a bundle, treated as any bundle is: as bytes that nobody vouches for.
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -54,7 +55,8 @@ def from_pt2(source, *, path, name, example=None, rewrites=(), quantize=None, to
 def _ask(request, most):
     """The child's answer and its files."""
     command = [sys.executable, "-m", "strata.export.pt2._child"]
-    done = subprocess.run(command, input=request, capture_output=True, timeout=2 * _SECONDS)
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder)}  # as it is here
+    done = subprocess.run(command, input=request, capture_output=True, timeout=2 * _SECONDS, env=found)
     head, _, rest = done.stdout.partition(b"\n")
     try:
         answer = json.loads(head)

@@ -181,7 +181,8 @@ def test_the_process_that_reads_cannot_write_connect_or_start_anything(tmp_path)
     own = tmp_path / "own"
     own.write_text("mine")
     code = ESCAPES.format(path=str(tmp_path / "new"), own=str(own))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ})
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=found)
     assert done.returncode == 0, done.stderr
     if not done.stdout.startswith("seccomp"):
         pytest.skip("this system has no seccomp that Strata knows")
