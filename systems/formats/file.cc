@@ -47,6 +47,10 @@ absl::StatusOr<absl::Span<const std::byte>> MapDescriptor(int fd, std::string_vi
 
 }  // namespace
 
+void MappedFile::DropPages() const {
+  if (!bytes_.empty()) madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }

@@ -29,6 +29,9 @@ class MappedFile {
   ~MappedFile();
 
   absl::Span<const std::byte> bytes() const { return bytes_; }
+  // Takes the pages out of this process's memory; the system keeps them, and they come back when they are read. For
+  // bytes that were read once and may not be again.
+  void DropPages() const;
 
  private:
   friend class Folder;

@@ -29,6 +29,8 @@ absl::StatusOr<std::shared_ptr<const Bundle>> Bundle::Load(const std::string& pa
   RUNTIME_ASSIGN_OR_RETURN(const std::string plan, bundle->folder_->Read("plan.json", kMaxPlanBytes));
   RUNTIME_ASSIGN_OR_RETURN(bundle->weights_file_, bundle->MapFile("weights.safetensors"));
   RUNTIME_RETURN_IF_ERROR(bundle->Build(manifest, plan, bundle->weights_file_.bytes()));
+  // Weights that were prepared are seldom read again as they lie in the file: resident they would count twice.
+  if (bundle->prepared_bytes() > 0) bundle->weights_file_.DropPages();
   return bundle;
 }
 
