@@ -18,6 +18,7 @@ SUITES = {
     "conv": "convolutions of ResNet-50, MobileNetV3, EfficientNet, a U-Net, ViT and Whisper",
     "train": "a training step of a MiniLM-sized encoder, batch 32 x 128",
     "mandelbrot": "the ladder from CPython through NumPy to the operator",
+    "models": "whole models as they are deployed: MiniLM in three precisions, pictures, sound",
     "coverage": "which architectures export, and are served with research's bits",
     "rewrites": "what the exporter's rewrites make of plans",
 }

@@ -20,16 +20,12 @@ def has_onnxruntime():
     return installed("onnxruntime") and installed("onnx")
 
 
-def onnx(nodes, inputs, constants, threads, opset=20):
-    """{"ort": function} for a graph of `nodes` ((type, inputs, outputs, attributes) with output "y"), or nothing where
-    ONNX Runtime or the package onnx is missing. Inputs and constants are float32 or integer tensors by name; the output
-    is bound once, so that it is reused."""
-    if not has_onnxruntime():
-        return {}
-    import onnxruntime
+def onnx_graph(nodes, inputs, constants, opset=20):
+    """A model of `nodes` ((type, inputs, outputs, attributes) with output "y"); inputs and constants are float32 or
+    integer tensors by name."""
     from onnx import TensorProto, helper, numpy_helper
 
-    element = {torch.float32: TensorProto.FLOAT, torch.int64: TensorProto.INT64}
+    element = {torch.float32: TensorProto.FLOAT, torch.int64: TensorProto.INT64, torch.int32: TensorProto.INT32}
     made = [
         helper.make_node(kind, list(i), list(o), domain=attributes.pop("domain", ""), **attributes)
         for kind, i, o, attributes in ((k, i, o, dict(a)) for k, i, o, a in nodes)
@@ -45,6 +41,13 @@ def onnx(nodes, inputs, constants, threads, opset=20):
         graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
     )
     model.ir_version = 10
+    return model
+
+
+def onnx_session(model, inputs, threads):
+    """{"ort": function} that runs the model; its first output is bound once, so that it is reused."""
+    import onnxruntime
+
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.log_severity_level = 3
@@ -56,10 +59,17 @@ def onnx(nodes, inputs, constants, threads, opset=20):
     for name, array in kept.items():
         binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(array))
     # Once, to learn the output's shape: then it is bound and reused.
-    first = session.run(["y"], kept)[0]
-    output = onnxruntime.OrtValue.ortvalue_from_numpy(first)
-    binding.bind_ortvalue_output("y", output)
+    name = session.get_outputs()[0].name
+    output = onnxruntime.OrtValue.ortvalue_from_numpy(session.run([name], kept)[0])
+    binding.bind_ortvalue_output(name, output)
     return {"ort": OnnxCall(session, binding, output)}
+
+
+def onnx(nodes, inputs, constants, threads, opset=20):
+    """{"ort": function} for a graph (onnx_graph), or nothing where ONNX Runtime or the package onnx is missing."""
+    if not has_onnxruntime():
+        return {}
+    return onnx_session(onnx_graph(nodes, inputs, constants, opset), inputs, threads)
 
 
 class OnnxCall:
