@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import onnx
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -103,7 +104,6 @@ def test_export_quantises(folder, tmp_path):
 
 
 def test_export_takes_onnx(tmp_path):
-    onnx = pytest.importorskip("onnx")
     infos = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", 4]) for name in "xy"]
     graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "g", infos[:1], infos[1:])
     onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)]), tmp_path / "a b.onnx")

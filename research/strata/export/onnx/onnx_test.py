@@ -4,16 +4,16 @@ import json
 import os
 
 import numpy as np
+import onnx
 import pytest
 import torch
+import transformers
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 import strata
 from strata import export
 from strata.export.onnx._table import TABLE
-
-onnx = pytest.importorskip("onnx")
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 NEWEST = onnx.defs.onnx_opset_version()
 OPSET = min(NEWEST, 25)
@@ -276,7 +276,6 @@ def test_a_convolutional_net_of_torch_onnx(tmp_path):
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_bert_of_torch_onnx(tmp_path):
-    transformers = pytest.importorskip("transformers")
     config = transformers.BertConfig(
         vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48,
         max_position_embeddings=40, attn_implementation="eager")  # fmt: skip
